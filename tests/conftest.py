@@ -1,4 +1,4 @@
-"""Fixtures for all tests: an org on a loopback socket, and no network beyond."""
+"""Fixtures for all tests: an org on a loopback socket, and no network beyond it."""
 
 from __future__ import annotations
 

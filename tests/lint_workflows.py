@@ -62,7 +62,7 @@ def _call(*command: str) -> int:
 
 
 def main(named: Sequence[str]) -> int:
-    """0 if nothing was found."""
+    """Return 0 if nothing was found."""
     paths = [Path(each).resolve() for each in named] or [ACTION, *workflows()]
     codes = [actionlint([each for each in paths if is_workflow(each)]), zizmor(paths)]
     print(f"checked: {', '.join(map(str, paths))}")

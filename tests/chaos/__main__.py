@@ -71,7 +71,7 @@ def run_all(runs: int, seed: int, only: int | None, state: str | None) -> list[T
 
 
 def _has_postgres(state: str | None) -> bool:
-    """Raises SystemExit where it is asked for and missing."""
+    """Raises SystemExit if it was requested and is missing."""
     reason = postgres.missing()
     if reason and state is not None:
         raise SystemExit(reason)

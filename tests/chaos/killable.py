@@ -77,7 +77,7 @@ def install(points: Points) -> None:
 
 
 def _what(parameters: object) -> str:
-    """The kind of an event, or the name of a step, among a statement's values."""
+    """The kind of an event, or the name of a step, found in a statement's values."""
     values = list(parameters.values()) if isinstance(parameters, dict) else list(_flat(parameters))
     words = [
         each for each in values if isinstance(each, str) and re.fullmatch(r"[a-zA-Z.-]{3,30}", each)

@@ -144,7 +144,7 @@ class World:
 
     @property
     def side(self) -> str:
-        """Where the application's traffic leaves: old or new."""
+        """The egress of the application's traffic: old or new."""
         return (self.folder / "egress").read_text(encoding="utf-8").strip() or "old"
 
     @property

@@ -1,4 +1,4 @@
-"""The exit codes and the JSON documents, as tables."""
+"""Tables of the exit codes and of the JSON documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command that the README and docs/ show exists, with its options and choices."""
+"""Every command in the README and docs/ exists, with its options and choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers: of the Metadata API, the REST API, the token endpoint, the echo and Prometheus."""
+"""Answers of the Metadata API, the REST API, the token endpoint, the echo and Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates that override the built-in ones."""
+"""User templates that override the built-in ones."""
 
 from __future__ import annotations
 

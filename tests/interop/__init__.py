@@ -1,1 +1,1 @@
-"""The official Salesforce CLI against the emulator."""
+"""Third-party clients against the emulator: the Salesforce CLI, jsforce, CumulusCI and zeep."""

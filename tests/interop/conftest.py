@@ -46,7 +46,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def sf(installed_cli: None, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    """The CLI, logged in."""
+    """The CLI, logged in to the emulator."""
     cli = Cli(tmp_path_factory.mktemp("home"))
     log_in(cli, emulator)
     return cli

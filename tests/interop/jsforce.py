@@ -1,4 +1,4 @@
-"""jsforce: a few lines of JavaScript with a connection to the emulator."""
+"""A few lines of JavaScript with a jsforce connection to the emulator."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class JsforceError(Exception):
 
 
 class Jsforce:
-    """Runs JavaScript in which conn, a zip and options for its deployment are known."""
+    """Runs JavaScript with conn, a zip and options for its deployment as variables."""
 
     def __init__(self, emulator: Emulator, zip_base64: str) -> None:
         self._emulator = emulator

@@ -1,4 +1,4 @@
-"""CumulusCI deploys, follows, retrieves and lists; it has no command that cancels a deployment.
+"""CumulusCI deploys, polls, retrieves and lists; it has no command that cancels a deployment.
 
 Its deploy task polls checkDeployStatus; there is no other status command either.
 """

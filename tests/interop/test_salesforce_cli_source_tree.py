@@ -1,4 +1,4 @@
-"""The official CLI with a source tree that ``sfcutover render --format source`` has changed."""
+"""The official CLI with a source tree changed by ``sfcutover render --format source``."""
 
 from __future__ import annotations
 

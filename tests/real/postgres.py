@@ -144,7 +144,7 @@ def _programs() -> Path | None:
 
 
 def _as_postgres(argv: tuple[str, ...]) -> list[str]:
-    """PostgreSQL refuses to run as root."""
+    """Run as the user postgres if root runs the tests: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return list(argv)
     return ["runuser", "-u", _USER, "--", *argv]

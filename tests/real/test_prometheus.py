@@ -53,7 +53,7 @@ class Prometheus:
     process: subprocess.Popen[bytes]
     page: Page
 
-    def look(self, query: str, condition: str) -> CheckResult:
+    def check(self, query: str, condition: str) -> CheckResult:
         asked = {"url": self.url, "query": query, "condition": condition}
         return checker_for(Check.model_validate({"prometheus": asked, "timeout": "30s"}))()
 
@@ -62,7 +62,7 @@ class Prometheus:
         result: list[CheckResult] = []
 
         def arrived() -> bool:
-            result[:] = [self.look(query, condition)]
+            result[:] = [self.check(query, condition)]
             return result[0].verdict is verdict
 
         self.wait_for(arrived)
@@ -135,31 +135,33 @@ def _running(
 
 def test_a_true_condition_passes(prometheus: Prometheus) -> None:
     prometheus.comes_to(PASSED, "count(up == 1)", "== 2")
-    result = prometheus.look("up", "== 1")
+    result = prometheus.check("up", "== 1")
     assert result.verdict is PASSED
     assert 'job="itself"' in result.detail
-    assert prometheus.look("1 + 1", "== 2") == CheckResult("1 + 1", PASSED, "the value = 2 is == 2")
+    assert prometheus.check("1 + 1", "== 2") == CheckResult(
+        "1 + 1", PASSED, "the value = 2 is == 2"
+    )
 
 
 def test_a_false_condition_fails(prometheus: Prometheus) -> None:
     prometheus.comes_to(PASSED, 'count({job="itself"})', "> 100")
-    assert prometheus.look("up", "< 1").verdict is FAILED
+    assert prometheus.check("up", "< 1").verdict is FAILED
     prometheus.comes_to(FAILED, 'scrape_samples_scraped{job="page"}', "!= 1")
-    assert prometheus.look("vector(1) / 0", "< 5").detail == "the value = inf is not < 5"
+    assert prometheus.check("vector(1) / 0", "< 5").detail == "the value = inf is not < 5"
 
 
 def test_one_of_several_series_decides(prometheus: Prometheus) -> None:
     prometheus.comes_to(PASSED, "count(up == 1)", "== 2")
-    result = prometheus.look('up{job="itself"} or up{job="page"} * 0', "== 1")
+    result = prometheus.check('up{job="itself"} or up{job="page"} * 0', "== 1")
     assert result.verdict is FAILED
     assert result.detail.endswith('job="page"} = 0 is not == 1')
 
 
 def test_a_missing_series_is_inconclusive(prometheus: Prometheus) -> None:
-    result = prometheus.look("no_such_series", "== 0")
+    result = prometheus.check("no_such_series", "== 0")
     assert result.verdict is INCONCLUSIVE
     assert "no series" in result.detail
-    assert prometheus.look("vector(0) / 0", "== 0").verdict is INCONCLUSIVE
+    assert prometheus.check("vector(0) / 0", "== 0").verdict is INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_a_missing_series_is_inconclusive(prometheus: Prometheus) -> None:
     [("up{", "HTTP 400: bad_data"), ("up[1m]", "returns a matrix"), ('"text"', "returns a string")],
 )
 def test_an_invalid_query_is_an_error(prometheus: Prometheus, query: str, words: str) -> None:
-    result = prometheus.look(query, "== 0")
+    result = prometheus.check(query, "== 0")
     assert result.verdict is ERROR
     assert words in result.detail
 
@@ -178,4 +180,4 @@ def test_a_stale_series_stops_passing(prometheus: Prometheus) -> None:
     assert "logins_failed" in prometheus.comes_to(FAILED, "logins_failed", "== 0").detail
     prometheus.page.status = 500
     prometheus.comes_to(INCONCLUSIVE, "logins_failed", "== 3")
-    assert prometheus.look('up{job="page"}', "== 1").verdict is FAILED
+    assert prometheus.check('up{job="page"}', "== 1").verdict is FAILED

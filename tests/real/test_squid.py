@@ -35,7 +35,7 @@ FIRST, SECOND = "127.0.0.31", "127.0.0.32"
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """Squid's."""
+    """The port of squid."""
     with squid.running(FIRST, SECOND) as port:
         yield port
 

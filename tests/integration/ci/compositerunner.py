@@ -61,7 +61,7 @@ class StepRun:
         return "".join(self.lines)
 
     def wait_for(self, text: str) -> None:
-        """Return once a line holds the text."""
+        """Return once a line contains the text."""
         with self._changed:
             found = self._changed.wait_for(
                 lambda: any(text in line for line in self.lines) or not self._reader.is_alive(),
@@ -71,14 +71,16 @@ class StepRun:
         assert any(text in line for line in self.lines), self.log
 
     def end(self) -> int:
-        """The exit code of the process that the runner has started."""
+        """The exit code of the process that the runner started."""
         code = self.process.wait(_STEP_SECONDS)
         self._reader.join(_STEP_SECONDS)
         return code
 
     def cancel(self) -> int | None:
-        """Signal it as the runner does when a job is canceled; its exit code, None if it had to be
-        killed with SIGKILL."""
+        """Signal the step as the runner does when a job is canceled.
+
+        Return its exit code, or None if it had to be killed with SIGKILL.
+        """
         self.is_canceled = True
         for number, seconds in (
             (signal.SIGINT, INTERRUPT_SECONDS),
@@ -159,7 +161,7 @@ class Job:
 
     @property
     def summary(self) -> str:
-        """What the steps have written to their summaries."""
+        """What the steps wrote to their summaries."""
         files = sorted(self.temporary.glob("summary-*"))
         return "".join(file.read_text(encoding="utf-8") for file in files)
 
@@ -221,12 +223,12 @@ class Job:
 
 
 def _obey_interrupts() -> None:
-    """As a child of the runner does; one of a job in a shell's background ignores SIGINT."""
+    """Restore SIGINT as a child of the runner has it; a job in a shell's background ignores it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _tree(pid: int) -> Iterator[int]:
-    """A process and all that it has started, the youngest first."""
+    """A process and all its descendants, the youngest first."""
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in children.read_text(encoding="utf-8").split():
             yield from _tree(int(child))

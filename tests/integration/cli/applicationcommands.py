@@ -1,6 +1,6 @@
 """The commands of an application that runs elsewhere: its probe, and its own redemption.
 
-They use the standard library alone, as they are started often.
+They use only the standard library, because they are started often.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ print(json.dumps({
 
 
 def probe_command(emulator: Emulator, folder: Path, side: str = "NEW") -> list[str]:
-    """A command that prints the address that one of the proxies leaves from."""
+    """A command that prints the source address of one of the proxies."""
     (folder / "probe.py").write_text(_PROBE, encoding="utf-8")
     values = emulator.environment
     proxy, echo = values[f"SFCUTOVER_{side}_PROXY_URL"], values["SFCUTOVER_ECHO_URL"]

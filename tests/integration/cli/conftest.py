@@ -1,4 +1,4 @@
-"""Fixtures of the command line's tests: an org, a folder with its cutover.yaml, and commands."""
+"""Fixtures for the commands: an org, a folder with its cutover.yaml, and calls."""
 
 from __future__ import annotations
 

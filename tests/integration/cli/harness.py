@@ -38,7 +38,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended and what it wrote."""
+    """A command's exit code and output."""
 
     code: int
     out: str
@@ -57,7 +57,7 @@ class Result:
 
     @property
     def tokens(self) -> str:
-        """The impact that the error states; empty where it states none."""
+        """The impact that the error states; empty if it states none."""
         return self._field("impact:") if "\n  impact:" in self.err else ""
 
     def _field(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""An earlier deployment: report, wait and cancel, by either form of its id."""
+"""An earlier deployment: report, wait and cancel, by an id of either length."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def entry(name: str, start: str, end: str, first: str, last: str) -> str:
 
 
 def trusted(*ranges: tuple[str, str], old: bool = True) -> dict[str, str]:
-    """The app's OAuth settings with these ranges behind the old ones."""
+    """The app's OAuth settings with these ranges after the old ones."""
     every = [*((each, each) for each in ("127.0.0.11", "127.0.0.12") if old), *ranges]
     entries = "".join(
         entry("trustedIpRanges", "startIpAddress", "endIpAddress", *each) for each in every
@@ -153,7 +153,7 @@ def test_the_list_that_lacks_an_address_is_named(open_desk: OpenDesk) -> None:
 
 
 def test_verify_checks_the_allowlist_at_any_position_in_the_config(desk: Desk) -> None:
-    """The trusted ranges lack the new addresses here, and gate no redemption."""
+    """The trusted ranges lack the new addresses, and are not checked for redemptions."""
     assert desk.run("deploy", "add-new", "--yes").code == 0
     keep_token(desk)
     desk.configure(carriers=["trusted-ip-ranges", "token-ip-ranges"])
@@ -165,7 +165,7 @@ def test_verify_checks_the_allowlist_at_any_position_in_the_config(desk: Desk) -
 
 
 def test_an_impossible_phase_does_not_prevent_another_phase(desk: Desk) -> None:
-    """remove-new would leave this list empty."""
+    """remove-new would leave this allowlist empty."""
     empty = desk.write("Acme.ecaOauthSecurity", component(SECURITY, app_element()))
     result = desk.run("render", "add-new", "--out", "out", "--baseline", str(empty))
     assert result.code == 0, result.err

@@ -90,7 +90,7 @@ class Planted:
         return code, out
 
     def found_in(self, text: str) -> list[str]:
-        """The secrets in the text, also those that were rotated out, and sessions."""
+        """The secrets in the text, including rotated ones and sessions."""
         sessions = re.findall(r"00D[0-9A-Za-z]{12}![0-9A-Za-z_-]+", text)
         return [value for value in self._values if value in text] + sessions
 
@@ -136,13 +136,13 @@ def planted(tmp_path: Path, start_server: StartServer) -> Iterator[Callable[[str
 
 
 def _prometheus(request: BaseHTTPRequestHandler) -> None:
-    """Repeats the token in a warning."""
+    """A server that repeats the token in a warning."""
     token = request.headers["Authorization"]
     answer(request, json.dumps({**json.loads(vector("1")), "warnings": [token]}).encode())
 
 
 def _write_secrets(planted: Planted, org: str) -> None:
-    """In files that cutover.yaml names, and in variables."""
+    """Write secrets to files that cutover.yaml names, and to variables."""
     emulator = planted.world.emulator
     variables = emulator.environment
     of_org = {

@@ -627,7 +627,7 @@ def test_runs_reports_that_there_are_none(here: World) -> None:
 
 @pytest.mark.slow
 def test_a_run_stopped_by_a_full_disk_can_be_resumed(here: World) -> None:
-    """No file may grow: as on a full disk, nothing of the state can be written."""
+    """No file may grow: as on a full disk, the state cannot be written."""
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call_with_file_limit(200_000, "approve")
     assert code in (1, 69), out

@@ -15,7 +15,7 @@ GLOBAL_OPTIONS = {"--config", "--target", "--json", "--verbose", "--quiet", "--n
 
 
 def _commands(words: tuple[str, ...], command: click.Command) -> dict[str, click.Command]:
-    """The command and everything below it, by their words."""
+    """The command and all its subcommands, by their words."""
     found = {" ".join(words): command}
     if isinstance(command, click.Group):
         context = click.Context(command)

@@ -62,7 +62,7 @@ def remove_old(context: TargetContext) -> DeployEvidence:
 
 
 def reported_changes(context: TargetContext) -> str:
-    """What the events say of others' changes."""
+    """The events' texts about changes by others."""
     return "; ".join(each.text("text") for each in context.memory.all(EXTERNAL_CHANGE))
 
 

@@ -34,7 +34,7 @@ NOTIFICATION = NotificationDocument.of(CUTOVER, "move.1", "waiting", "it waits",
 
 @dataclass
 class Receiver:
-    """Keeps each request: its path, headers and body. statuses: of the answers, in order."""
+    """Records each request: its path, headers and body. statuses: of the answers, in order."""
 
     statuses: list[int] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)

@@ -54,7 +54,7 @@ def set_list(emulator: Emulator, *addresses: str) -> None:
 
 @dataclass
 class Canaries:
-    """The canary of one org, and what verifies with it; the token is kept in memory."""
+    """The canary of one org, and its verification; the token is kept in memory."""
 
     emulator: Emulator
     live: Allowlist = field(default_factory=lambda: Allowlist(ranges(*OLD, *NEW)))

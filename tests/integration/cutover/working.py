@@ -30,7 +30,7 @@ from tests.chaos.world import World
 def step_context(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[TargetContext, Journal, ProcessLock]]:
-    """A step of a run on the world's one target, in this process."""
+    """The context of a step on the world's one target, in this process."""
     for name, value in here.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(here.folder)

@@ -36,7 +36,7 @@ def here(here: World) -> World:
 
 @pytest.fixture
 def paused(here: World) -> World:
-    """A run that waits before remove-old."""
+    """A world whose run waits before remove-old."""
     code, out = here.call(*PAUSED)
     assert code in WAITING, out
     return here

@@ -29,13 +29,13 @@ TIMEOUT = "sessionTimeoutInMinutes"
 
 @pytest.fixture
 def shared(open_world: OpenWorld) -> World:
-    """An org in which a partner's entry is one of the new addresses."""
+    """A world in which a partner's entry is one of the new addresses."""
     return open_world(unrelated=[{"range": NEW[0], "description": PARTNER}])
 
 
 @pytest.fixture
 def described(here: World) -> World:
-    """The old entries have descriptions."""
+    """A world whose old entries have descriptions."""
     describe(here.emulator, DESCRIBED)
     return here
 

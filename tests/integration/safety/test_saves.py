@@ -22,7 +22,7 @@ ADD = ({"range": ADDED, "description": DESCRIBED},)
 
 @pytest.fixture
 def slow(open_world: OpenWorld) -> World:
-    """An org that takes two seconds for a deployment."""
+    """A world whose org takes two seconds for a deployment."""
     return open_world(deploy_seconds=2)
 
 

@@ -58,7 +58,7 @@ _ASSIGNMENT = re.compile(
 
 
 def scrub_request(request: Request) -> Request:
-    """The request as a cassette keeps it."""
+    """The request in the form that a cassette keeps."""
     parts = urlsplit(request.uri)
     org = urlsplit(ORG_URL)
     request.uri = urlunsplit((org.scheme, org.netloc, parts.path, parts.query, ""))
@@ -73,7 +73,7 @@ def scrub_request(request: Request) -> Request:
 
 
 def scrub_response(response: dict[str, Any]) -> dict[str, Any]:
-    """The response as a cassette keeps it."""
+    """The response in the form that a cassette keeps."""
     headers = {
         name: value
         for name, value in response["headers"].items()

@@ -1,4 +1,4 @@
-"""Waiting for deployments, looking them up and canceling them."""
+"""Waiting for deployments, finding them and canceling them."""
 
 from __future__ import annotations
 

@@ -405,7 +405,7 @@ def test_no_error_contains_the_session(
 def test_requests_are_sent_by_the_session_of_the_org(
     start_emulator: StartEmulator, open_connection: OpenConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TLS and limits hold for SOAP only if zeep uses the session that has them."""
+    """TLS and limits apply to SOAP only if zeep uses the session that has them."""
     emulator = start_emulator(tls=True)
     client = open_connection(emulator).client  # sets REQUESTS_CA_BUNDLE
     assert client.describe_metadata().names

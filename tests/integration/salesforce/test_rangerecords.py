@@ -1,4 +1,4 @@
-"""The allowlist as SOQL shows it: the entries of one component, and who saved which when."""
+"""The allowlist in SOQL: the entries of one component, and who saved which when."""
 
 from __future__ import annotations
 

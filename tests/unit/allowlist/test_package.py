@@ -348,7 +348,7 @@ both_writers = pytest.mark.parametrize("write", [write_folder, write_zip])
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
-    """Every file and folder below, hidden ones too."""
+    """Every file and folder below the folder, including hidden ones."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")

@@ -556,7 +556,7 @@ def test_a_huge_plan_is_refused_as_too_large(tmp_path: Path) -> None:
 
 
 def valid(document: Document) -> Any:
-    """The document as JSON, checked by its schema, which may not allow anything else."""
+    """The document as JSON, validated by its schema, which allows no other key."""
     content = json.loads(document.model_dump_json(by_alias=True))
     schema = type(document).model_json_schema(by_alias=True, mode="serialization")
     checker = jsonschema.Draft202012Validator(schema)

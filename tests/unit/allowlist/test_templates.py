@@ -18,7 +18,7 @@ FILE = "package.xml.j2"
 
 
 def fault(folder: Path, text: str, **variables: object) -> ConfigError:
-    """What rendering an overriding template raises; its place is given relative to folder."""
+    """The error of rendering an overriding template; its place is relative to folder."""
     (folder / FILE).write_text(text)
     with pytest.raises(ConfigError) as caught:
         Templates(folder).render_xml(NAME, variables)

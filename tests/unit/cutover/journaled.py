@@ -50,7 +50,7 @@ def proof_document(**changes: object) -> dict[str, object]:
 
 
 def problem_document(kind: str, message: str, where: str | None = None) -> dict[str, object]:
-    """A problem as a step's end in the journal has it."""
+    """A problem in the form of a step's end in the journal."""
     rest = {"tokens": "t", "next": "n", "exit_code": 1}
     return {"kind": kind, "message": message, "where": where, **rest}
 
@@ -142,7 +142,7 @@ class Story:
         return self.tell("paused", step, pause=1, reason=reason, message=message, next="")
 
     def stages(self) -> Iterator[tuple[Event, RunProgress]]:
-        """Every event, with the progress up to it."""
+        """Every event, with the progress after it."""
         progress = RunProgress()
         for event in self.events:
             progress.apply(event)

@@ -35,7 +35,7 @@ def problem(
 
 
 def deployed(phase: str = "restore-old") -> StepResult:
-    """A phase that was live already."""
+    """A phase that was already live."""
     diff = PhaseDocument.model_validate(
         {"phase": phase, "changed": False, "package_sha256": "", "components": [], "notes": []}
     )

@@ -1,4 +1,4 @@
-"""Removing the old addresses from one list, its watch, and the rollback."""
+"""Removing the old addresses from one allowlist, its watch, and the rollback."""
 
 from __future__ import annotations
 

@@ -392,7 +392,7 @@ def test_an_approval_is_valid_if_the_step_is_unchanged(cutover: Cutover) -> None
 @pytest.mark.parametrize("step", ["add-new", "remove-old"])
 @pytest.mark.parametrize("approved", [True, False])
 def test_a_changed_step_is_announced_again(cutover: Cutover, step: str, approved: bool) -> None:
-    """Another cutover.yaml is accepted, and approved before or after that."""
+    """Another cutover.yaml is accepted; it was approved before or after that."""
     results = {"announce one": [ANNOUNCED, *[OTHERWISE] * 2]}
     answers: list[bool | Approval] = [accepted(approved=approved), True]
     runner = Recorded(results, approves=answers, waits_before=(step,))

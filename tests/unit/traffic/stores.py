@@ -1,4 +1,4 @@
-"""Stores of a refresh token, for tests."""
+"""Stores of a refresh token for tests."""
 
 from __future__ import annotations
 

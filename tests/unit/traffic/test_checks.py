@@ -1,4 +1,4 @@
-"""The result of a query, and the verdict on it."""
+"""The result of a query, and its verdict."""
 
 from __future__ import annotations
 

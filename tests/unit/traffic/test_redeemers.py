@@ -1,4 +1,4 @@
-"""What redeems through which egress, and why nothing does."""
+"""What redeems through which egress, and the reason if nothing redeems."""
 
 from __future__ import annotations
 

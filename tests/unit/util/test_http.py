@@ -1,4 +1,4 @@
-"""URLs that are accepted, and the words for a request that failed."""
+"""Accepted URLs, and the explanation of a failed request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown as GitHub's parser renders it, and plans of many targets to render."""
+"""Markdown as GitHub's parser renders it, and plans of many targets."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Story:
     def deploy(
         self, phase: PhaseName, at: float, live: Iterable[str], target: str = TARGET, step: str = ""
     ) -> None:
-        """Planned, sent and read back within 4 seconds, as a step of its own."""
+        """A step that plans, sends and reads back within 4 seconds."""
         name = step or phase
         self.tell(at, "step-started", name, target)
         self.plan(phase, at + 1, target, name)
@@ -134,7 +134,7 @@ class Story:
         self.tell(at + 1, "deployment-progress", name, target, id=identifier, **more)
 
     def find(self, phase: PhaseName, at: float, live: Iterable[str], target: str = TARGET) -> None:
-        """A step that has nothing to send: the list is in this phase already."""
+        """A step that sends nothing, because the phase is already live."""
         self.tell(at, "step-started", phase, target)
         self.plan(phase, at + 1, target, changed=False)
         self.end_step(phase, at + 2, target, deployed(phase, live, changed=False))
@@ -231,7 +231,7 @@ class Story:
 def phase_document(
     phase: PhaseName, *, changed: bool = True, capacity: tuple[int, int] = (5, 12)
 ) -> PhaseDocument:
-    """What a phase changes: nothing, or the addresses that it is named for."""
+    """The changes of a phase: none, or the addresses of its name."""
     moved = [RangeDocument(range=each) for each in (NEW if phase.endswith("-new") else OLD)]
     adds = phase in ("add-new", "restore-old")
     component = ComponentDiffDocument(
@@ -277,7 +277,7 @@ def _known(changes: Data, model: type[Evidence | CanaryEvidence]) -> dict[str, o
 
 
 def deployed(phase: PhaseName, live: Iterable[str], *, changed: bool = True) -> Data:
-    """What a deploy finds, without its deployments."""
+    """The finding of a deploy step, without its deployments."""
     return {"phase": phase, "changed": changed, "deployments": [], "live": lists(live)}
 
 
@@ -294,7 +294,7 @@ def hashed(ranges: Iterable[str]) -> dict[str, ProvenList]:
 
 
 def json_of(data: Data) -> dict[str, object]:
-    """As the journal gives it back."""
+    """The model in the form that the journal returns."""
     found: dict[str, object] = json.loads(json.dumps(dict(data), default=asdict))
     return found
 

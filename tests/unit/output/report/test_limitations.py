@@ -1,4 +1,4 @@
-"""What a run leaves unproven, in sentences."""
+"""The sentences about what a run leaves unproven."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def test_the_rest_of_a_removal_by_others_is_attributed_to_the_run() -> None:
 
 
 def test_each_of_two_carriers_is_compared() -> None:
-    """The one that never held an old address hides nothing of the other."""
+    """One list never held an old address; it does not hide the state of the other."""
     story = removed_by_hand()
     ranges = [{"range": each, "description": None} for each in NEW]
     other = {"path": "another", "carrier": "trusted-ip-ranges", "ranges": ranges}

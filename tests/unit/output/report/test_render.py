@@ -69,7 +69,7 @@ def elements(root: etree._Element, path: str) -> list[etree._Element]:
 
 
 def texts(root: etree._Element, path: str) -> list[str]:
-    """Attributes or texts."""
+    """The values of attributes or elements."""
     found = root.xpath(path)
     assert isinstance(found, list)
     return [str(each) for each in found]

@@ -1,4 +1,4 @@
-"""Times as words, and the scale of a chart's axis."""
+"""Times in words, and the scale of a chart's axis."""
 
 from __future__ import annotations
 
