@@ -616,10 +616,10 @@ class Cli:
         answer = {"status": 0, "result": {"accessToken": token}, "warnings": ["Be careful"]}
         self.answers("org auth show-access-token", answer)
 
-    def wraps(self, around: str, *, coloured: bool = False) -> None:
+    def wraps(self, around: str, *, colored: bool = False) -> None:
         """Print around each answer's JSON, which may be in colors."""
         for words, (code, text) in list(self._all.items()):
-            shown = re.sub(r'("[^"]*")', "\x1b[34m\\1\x1b[39m", text) if coloured else text
+            shown = re.sub(r'("[^"]*")', "\x1b[34m\\1\x1b[39m", text) if colored else text
             # The stand-in writes Latin-1.
             self.answers(words, around.format(shown).encode().decode("latin-1"), code)
 
@@ -730,7 +730,7 @@ AROUND = {
     "same-line": "Warning: the plugin is not signed. {}",
     "byte-order-mark": "\ufeff{}",
     "behind": "{}\nWarning: a new version is available\n",
-    "coloured-warning": "\x1b[33mWarning:\x1b[39m deprecated\n{}",
+    "colored-warning": "\x1b[33mWarning:\x1b[39m deprecated\n{}",
 }
 
 
@@ -746,7 +746,7 @@ def test_a_session_is_found_with_any_output_around_it(
 def test_colors_in_the_json_do_not_hide_the_session(cli: Cli, emulator: Emulator) -> None:
     token = emulator.environment["SF_ACCESS_TOKEN"]
     cli.displays(emulator.url, token)
-    cli.wraps("{}", coloured=True)
+    cli.wraps("{}", colored=True)
     assert open_session(alias="acme").access_token.reveal() == token
 
 
