@@ -311,7 +311,9 @@ def test_a_run_does_not_start_without_its_secrets(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_no_approval_reaches_a_process_that_misses_a_variable(here: World) -> None:
+def test_approve_is_refused_while_a_process_without_a_variable_executes_the_run(
+    here: World,
+) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     secret = here.environment.pop("SF_CLIENT_SECRET")
     code, out = here.call("approve")
@@ -334,7 +336,7 @@ def test_no_approval_reaches_a_process_that_misses_a_variable(here: World) -> No
 
 
 @pytest.mark.slow
-def test_a_signal_at_a_pause_names_the_ways_on_and_is_in_the_report(here: World) -> None:
+def test_a_signal_during_a_pause_names_the_next_commands_and_is_in_the_report(here: World) -> None:
     process = here.start("run", "--yes", "--pause-before", "add-new", "--stay")
     here.wait_for("paused")
     process.send_signal(signal.SIGINT)
