@@ -294,6 +294,8 @@ def live_phase(live: Snapshot, change: Change, *, may_be_swapped: bool = False) 
                 "the old addresses are on the allowlist, but not all new ones "
                 "(phase add-new is not live)"
             )
+        case False, True if not any(each.covered(change.removed) for each in lists):
+            return "the new addresses are on the allowlist, and no old one (phase remove-old)"
         case False, True:
             return "the new addresses are on the allowlist, but not all old ones (phase remove-old)"
         case _:

@@ -15,7 +15,7 @@ import click
 from pydantic import Field
 
 from sfcutover.cli.options import FILE, global_options, settings_of
-from sfcutover.cli.schema import installed_schema, modeline
+from sfcutover.cli.schema import installed_schema, with_modeline
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.output.console import Console, Settings
 from sfcutover.output.json import print_document
@@ -113,7 +113,8 @@ def command(
 
 def _config_text(emulator: Emulator, token_file: str) -> str:
     """The text of cutover.yaml. It names the installed schema, as it is for this machine only."""
-    return modeline(installed_schema("cutover").as_uri()) + emulator.config_text(token_file)
+    schema = installed_schema("cutover").as_uri()
+    return with_modeline(emulator.config_text(token_file), schema)
 
 
 @contextmanager

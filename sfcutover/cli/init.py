@@ -21,7 +21,7 @@ from sfcutover.allowlist.ranges import IpRange, RangeError
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cli.context import written_to
 from sfcutover.cli.options import global_options, settings_of
-from sfcutover.cli.schema import SCHEMA_FILE, installed_schema, modeline
+from sfcutover.cli.schema import SCHEMA_FILE, installed_schema, with_modeline
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.starter import starter_text
 from sfcutover.errors import Advice, AuthError, Command, ConfigError, DriftError
@@ -134,7 +134,7 @@ def command(
     policies = {} if found.policies is None else policies_in(found.policies)
     text = starter_text(name, app, API_VERSION, json.dumps(config), live, old, new, policies)
     with written_to(settings.config, "file", option="--config"):
-        write_new(settings.config, modeline(SCHEMA_FILE) + text, force=force)
+        write_new(settings.config, with_modeline(text, SCHEMA_FILE), force=force)
         _write_schema(settings.config.with_name(SCHEMA_FILE), force)
     console = Console(settings)
     console.data(

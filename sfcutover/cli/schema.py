@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -14,12 +15,14 @@ SCHEMA_FILE = "cutover.schema.json"
 _ENDING = ".schema.json"
 
 
-def modeline(schema: str) -> str:
-    """The comment by which editors find a YAML file's schema (yaml-language-server 1.25.0).
+def with_modeline(text: str, schema: str) -> str:
+    """A YAML file with the comment by which editors find its schema (yaml-language-server 1.25.0),
+    after the comments that say what the file is.
 
     schema: a path relative to the YAML file, or a file URL.
     """
-    return f"# yaml-language-server: $schema={schema}\n"
+    head = "".join(takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
+    return f"{head}# yaml-language-server: $schema={schema}\n{text[len(head) :]}"
 
 
 def installed_schema(name: str) -> Path:

@@ -151,7 +151,7 @@ class TargetDoctor:
             ("components", self._components),
         ]
         if self._cutover.carriers:
-            steps += [("list", self._list), ("capacity", self._capacity)]
+            steps += [("allowlist", self._list), ("capacity", self._capacity)]
         name = self._connection.target.name
         for number, (step, look) in enumerate(steps):
             made = check(step, look, name)

@@ -67,8 +67,8 @@ class ProbeResult:
     def certainty(self) -> str:
         """What remains uncertain, in words."""
         return (
-            f"{self.observation.answers} probes: the chance that one of {self.pool} evenly "
-            f"balanced addresses stayed hidden is at most {self.hidden_probability:.1e}"
+            f"{self.observation.answers} probes: the chance that one more address, evenly "
+            f"balanced with these, stayed hidden is at most {self.hidden_probability:.1e}"
         )
 
     @property

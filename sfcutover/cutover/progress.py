@@ -108,7 +108,7 @@ BACK = ("restore-old", "check-new", "switch-back", "prove-old", "remove-new", "r
 TITLES = {
     "probe": "1 probe: traffic leaves from the new addresses",
     "snapshot": "  snapshot: read the allowlists",
-    "control": "  control: does the allowlist refuse a new address?",
+    "control": "  control: a new address is still refused",
     "add-new": "2 deploy add-new, read back",
     "resave": "  resave: save the allowlist once more",
     "verify-new": "  verify-new: a redemption before traffic moves",

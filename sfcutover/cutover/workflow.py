@@ -223,7 +223,7 @@ class Workflow:
         return RunResult(
             "done",
             ExitCode.DONE,
-            f"the cutover is done: {where}{may_change}",
+            f"{where}{may_change}",
             "every new address was proven by redemptions; the old ones are no longer allowed",
             Advice(Command("report", "--format", "html", "--out", "report.html")),
         )

@@ -11,12 +11,13 @@ from pathlib import Path
 from sfcutover.emulator.grants import TOKEN_HEAD
 from sfcutover.emulator.scenario import Scenario
 
-_MARK = "# Written by sfcutover emulator, which replaces this file while it is unchanged: "
+_MARK = "# The emulator replaces this file unless you edit it. SHA-256 of the lines above: "
 _FLOOR = 67.0  # the first version that is sure to have the security settings
 
 _TEMPLATE = """\
-# A cutover against the emulated org. Its secrets come from the variables in the emulator's
-# env file.
+# The settings of sfcutover: replace addresses on the allowlist of an app in the emulated org.
+# Its secrets come from the variables in the emulator's env file.
+# All keys: docs/reference/cutover-yaml.md of sfcutover; editors read the schema below.
 version: 1
 name: emulated-cutover
 
@@ -140,12 +141,12 @@ def _token_file(config_file: Path) -> Path:
 
 
 def _marked(text: str) -> str:
-    """The text, after a line by which a later change is detected."""
-    return f"{_MARK}{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
+    """The text, before a line by which a later change is detected."""
+    return f"{text}{_MARK}{hashlib.sha256(text.encode()).hexdigest()}\n"
 
 
 def _is_marked(text: str) -> bool:
-    return text == _marked(text.partition("\n")[2])
+    return text == _marked(text.rpartition(_MARK)[0])
 
 
 def _write(path: Path, text: str, mode: int = 0o600) -> None:

@@ -9,7 +9,7 @@ from typing import Self
 
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
-from sfcutover.cutover.control import ControlEvidence
+from sfcutover.cutover.control import CONTROL, ControlEvidence
 from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.evidence import AddressEvidence
@@ -47,7 +47,7 @@ _WORDS = {  # of events whose text is a sentence with their data
     "rollback-started": "ROLLING BACK: {reason}",
     "rolling-back": "ROLLING BACK, restoring the old addresses first: {reason}",
     "switching": "running the switch command ({direction})",
-    BLOCKED: "a redemption was blocked by {rule}: {body}",
+    BLOCKED: "a redemption was blocked {rule}: {body}",
     "save-again": "saving each allowlist that refuses a new address again: {message}",
     "checks-failed": "moving traffic back: {reason}",
     "verify-again": "adding the new addresses again: {message}",
@@ -84,6 +84,8 @@ def event_text(event: Event) -> str | None:
         return None
     if event.step == _ANNOUNCES and event.kind == "step-ended" and result_of(event).ok:
         return None
+    if event.step == CONTROL and event.kind == BLOCKED:
+        return None  # the end of the step states it
     text = _text(event)
     return None if text is None else " ".join(text.splitlines())
 

@@ -138,7 +138,7 @@ def judge(
             shown += f" (before: {value_before:.12g})" if condition.relative else ""
             (passed if compared.holds(sample.value) else failed).append(shown)
     if failed:
-        verdict, detail = Verdict.FAILED, f"{_listed(failed)} is not {condition}"
+        verdict, detail = Verdict.FAILED, f"{_listed(failed)} (required: {condition})"
     elif nan:
         verdict, detail = Verdict.INCONCLUSIVE, f"{_listed(nan)} is not a number"
     elif unknown:
@@ -146,7 +146,7 @@ def judge(
     elif not passed:
         verdict, detail = Verdict.INCONCLUSIVE, _NO_SERIES
     else:
-        verdict, detail = Verdict.PASSED, f"{_listed(passed)} is {condition}"
+        verdict, detail = Verdict.PASSED, f"{_listed(passed)} (required: {condition})"
     return verdict, "; warning: ".join([detail, *result.warnings])
 
 

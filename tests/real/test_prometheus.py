@@ -139,7 +139,7 @@ def test_a_true_condition_passes(prometheus: Prometheus) -> None:
     assert result.verdict is PASSED
     assert 'job="itself"' in result.detail
     assert prometheus.check("1 + 1", "== 2") == CheckResult(
-        "1 + 1", PASSED, "the value = 2 is == 2"
+        "1 + 1", PASSED, "the value = 2 (required: == 2)"
     )
 
 
@@ -147,14 +147,14 @@ def test_a_false_condition_fails(prometheus: Prometheus) -> None:
     prometheus.comes_to(PASSED, 'count({job="itself"})', "> 100")
     assert prometheus.check("up", "< 1").verdict is FAILED
     prometheus.comes_to(FAILED, 'scrape_samples_scraped{job="page"}', "!= 1")
-    assert prometheus.check("vector(1) / 0", "< 5").detail == "the value = inf is not < 5"
+    assert prometheus.check("vector(1) / 0", "< 5").detail == "the value = inf (required: < 5)"
 
 
 def test_one_of_several_series_decides(prometheus: Prometheus) -> None:
     prometheus.comes_to(PASSED, "count(up == 1)", "== 2")
     result = prometheus.check('up{job="itself"} or up{job="page"} * 0', "== 1")
     assert result.verdict is FAILED
-    assert result.detail.endswith('job="page"} = 0 is not == 1')
+    assert result.detail.endswith('job="page"} = 0 (required: == 1)')
 
 
 def test_a_missing_series_is_inconclusive(prometheus: Prometheus) -> None:

@@ -100,8 +100,8 @@ def _pause(run: str, picture: Picture, pause: Pause) -> Iterator[Line]:
     title = f"{_heading(picture.progress)}{' (rollback)' if back else ''}: {pause.step}, {since}"
     calm = "" if back else "the allowlists stay as they are; "
     commands = [Command("approve", run), Command("cancel", run)]
-    advice = _commands(f"{calm}approve or cancel:", commands)
     keys = [KEYS] if picture.takes_keys else []
+    advice = _commands(f"{calm}{'in another terminal' if keys else 'approve or cancel'}:", commands)
     inside = [*_words([pause.message, shown(pause.next), *keys]), *advice]
     yield from _box(picture, title, inside, "alarm" if back else "warn")
 

@@ -12,6 +12,7 @@ from sfcutover.util.document import Document, UtcTime
 
 INTERRUPTED = "interrupted"  # the kind of a try that no process finished
 _MORE_TITLES = {
+    "proofs": "  proofs: are still valid before traffic moves",
     "checks": "  checks: results since the switch",
     "announce": "  announce: what the next step changes",
     "state": "  state: read the final allowlists",

@@ -185,7 +185,7 @@ def test_a_token_is_not_reported_as_tried_if_nothing_redeemed_it(desk: Desk) -> 
     result = desk.run("doctor")
     assert "was read; the permission check tries it" in result.out
     assert "FAILED   packaging: permission" in result.out
-    assert "skipped  packaging: list: not tried: it requires permission" in result.out
+    assert "skipped  packaging: allowlist: not tried: it requires permission" in result.out
 
 
 def test_missing_settings_of_a_run_are_a_warning(desk: Desk) -> None:

@@ -44,7 +44,7 @@ def test_the_query_sends_its_token_in_the_header_only(
     (tmp_path / "token").write_text("bearer-of-the-tests\n")
     token = {"file": str(tmp_path / "token")}
     look = checker_for(prometheus(f"{start_server(handle)}/prom/", timeout="1.5s", token=token))
-    assert look() == CheckResult('up{a="b c"}', PASSED, 'up{job="job0"} = 1 is == 1')
+    assert look() == CheckResult('up{a="b c"}', PASSED, 'up{job="job0"} = 1 (required: == 1)')
     (tmp_path / "token").write_text("renewed-bearer-of-the-tests\n")
     look()
     assert [header for _, header in seen] == [

@@ -64,7 +64,7 @@ def test_the_log_of_a_successful_run(capsys: Capture) -> None:
     assert "packaging add-new: done in : read back: 5 entries" in lines
     assert "packaging remove-old: to deploy: - 127.0.0.11, 127.0.0.12" in lines
     assert "packaging watch: canary redemption passed" in lines
-    assert lines[-1].startswith("done: the cutover is done")
+    assert lines[-1].startswith("done: every target")
     assert not any("warning" in line for line in lines)
 
 

@@ -60,11 +60,11 @@ def test_the_verdict_reports_values_and_server_warnings() -> None:
     verdict, detail = judge(found, Condition.parse("< 0.01"))
     assert verdict is FAILED
     assert detail == (
-        'up{job="job0"} = 0.5, up{job="job2"} = 1, up{job="job3"} = 2 and 1 more is not < 0.01; '
-        "warning: partial answer"
+        'up{job="job0"} = 0.5, up{job="job2"} = 1, up{job="job3"} = 2 and 1 more '
+        "(required: < 0.01); warning: partial answer"
     )
     verdict, detail = judge(read_result(200, vector("0.0100000001")), Condition.parse("<= 0.01"))
-    assert detail == 'up{job="job0"} = 0.0100000001 is not <= 0.01'
+    assert detail == 'up{job="job0"} = 0.0100000001 (required: <= 0.01)'
 
 
 def test_a_scalar_and_a_series_without_labels_are_accepted() -> None:
