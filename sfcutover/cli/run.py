@@ -245,7 +245,7 @@ def _say_done(invocation: Invocation, run: Run, store: RunStore) -> None:
     )
     invocation.console.note(
         f"next: {invocation.command_line('diff', 'remove-old')} shows the live allowlist; "
-        "run --again starts a new run"
+        f"{invocation.command_line('run', '--again')} starts a new run"
     )
 
 

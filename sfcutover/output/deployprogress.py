@@ -55,7 +55,7 @@ class Status:
     def stage(self) -> str:
         """The stage the deployment is in. An unknown status is shown as it is."""
         if self.done:
-            return "Done"
+            return "Ended"
         if self.tests and self.deployed >= self.total:
             return "Running tests"
         return _STAGES.get(self.status, self.status)

@@ -16,7 +16,7 @@ from tests.integration.cli.harness import Desk
 from tests.integration.cli.traffic import keep_token
 from tests.integration.runs.working import config_of
 
-CHECKS = ["credentials", "API version", "permission", "components", "list", "capacity"]
+CHECKS = ["credentials", "API version", "permission", "components", "allowlist", "capacity"]
 POLICY = "ipRelaxationPolicyType"
 EXPLAINED = ["SOQL cross-check", POLICY]  # what is not a requirement of a cutover
 
