@@ -59,7 +59,7 @@ def command(
     if progress.ended is not None and not invocation.settings.json:
         ended = progress.ended
         invocation.console.data(f"{ended.text('outcome')}: {ended.text('message')}")
-        invocation.console.data(f"  impact: {ended.text('tokens')}")
+        invocation.console.data(f"  impact: {ended.text('impact')}")
         invocation.console.note(f"next: {ended.text('next')}")
     if (failure := failure_of_run(store.find(run.id), progress)) and not _is_canceled(progress):
         raise failure

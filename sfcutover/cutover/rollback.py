@@ -329,6 +329,6 @@ def _no_reason_to_move(proofs: StepResults) -> str:
     return "redemptions through each new address still succeed, so this run moves no traffic"
 
 
-def _rolled_back(error: StepFailedError, tokens: str, next_: Text) -> RunResult:
+def _rolled_back(error: StepFailedError, impact: str, next_: Text) -> RunResult:
     code = error.problem.exit_code or ExitCode.FAILED
-    return RunResult("rolled-back", code, f"{error.step}: {error.problem.text}", tokens, next_)
+    return RunResult("rolled-back", code, f"{error.step}: {error.problem.text}", impact, next_)

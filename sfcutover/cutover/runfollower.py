@@ -172,7 +172,7 @@ def lists_at_risk(progress: RunProgress) -> list[str]:
 
 
 def _meanwhile(progress: RunProgress) -> str:
-    """What it means for the tokens that a run waits."""
+    """The impact of a run that waits."""
     unwatched = lists_at_risk(progress)
     if not unwatched:
         return "the allowlists do not change while the run is paused"
@@ -197,5 +197,5 @@ def _ended(run: Run, event: Event) -> SfcutoverError | None:
         code,
         f"run {run.id} {_ENDED.get(outcome, outcome)}: {event.text('message')}",
         hint=event.advice("next"),
-        impact=event.text("tokens"),
+        impact=event.text("impact"),
     )

@@ -102,7 +102,7 @@ class Problem(Document):
     ]
     message: str
     where: str | None
-    tokens: str
+    impact: str
     next: Text
     exit_code: int
 
@@ -113,7 +113,7 @@ class Problem(Document):
             kind=next(kinds, ProblemKind.FAILED).value,
             message=redact(error.message),
             where=None if error.where is None else redact(error.where),
-            tokens=redact(error.impact or UNCHANGED),
+            impact=redact(error.impact or UNCHANGED),
             next=_masked(error.advice),
             exit_code=int(error.exit_code),
         )

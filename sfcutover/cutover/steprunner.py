@@ -125,7 +125,7 @@ class RunResult:
     outcome: str
     exit_code: int
     message: str
-    tokens: str
+    impact: str
     next: Text
 
 

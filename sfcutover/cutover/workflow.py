@@ -316,4 +316,4 @@ def _is_void(result: StepResult) -> bool:
 
 def _nothing_changed(error: StepFailedError) -> RunResult:
     problem = error.problem
-    return RunResult("failed", problem.exit_code, problem.text, problem.tokens, problem.next)
+    return RunResult("failed", problem.exit_code, problem.text, problem.impact, problem.next)

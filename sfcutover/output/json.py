@@ -25,7 +25,7 @@ class ErrorDocument(Document):
     """Place of the cause, such as file:line; null where there is none."""
     also: list[str]
     """What else is wrong, each with its place."""
-    tokens: str
+    impact: str
     """Impact on the allowlists and on customers' refresh tokens; empty where none is stated."""
     next: DocumentText
     """What to do next."""
@@ -38,7 +38,7 @@ class ErrorDocument(Document):
             error=error.message,
             where=error.where,
             also=list(error.also),
-            tokens=error.impact,
+            impact=error.impact,
             next=error.advice,
             exit_code=int(error.exit_code),
         )

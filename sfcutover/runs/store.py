@@ -180,7 +180,7 @@ class RunStore:
     def end(self, run: str, ending: Mapping[str, object]) -> bool:
         """End the run, in its row and its journal together; False if it had ended before.
 
-        ending: outcome, exit_code, message, tokens, next.
+        ending: outcome, exit_code, message, impact, next.
         """
         code = int(str(ending["exit_code"]))
         values = {"ended": time.time(), "outcome": ending["outcome"], "exit_code": code}

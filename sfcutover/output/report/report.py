@@ -98,7 +98,7 @@ class VerdictDocument(Document):
     """Title of the report."""
     message: str
     """State of the run, in a sentence."""
-    tokens: str
+    impact: str
     """Impact on the allowlists and on customers' refresh tokens."""
     next: str
     """What to do next."""
@@ -235,12 +235,12 @@ def _document(
 
 def verdict(data: RunData) -> VerdictDocument:
     """The outcome of a run; before it has ended, what it does or waits for."""
-    message, tokens, next_ = _words(data)
+    message, impact, next_ = _words(data)
     return VerdictDocument(
         state=data.state,
         title=_title(data),
         message=message,
-        tokens=tokens,
+        impact=impact,
         next=next_,
         page=_page(data.progress.page),
     )
@@ -265,29 +265,29 @@ def _page(event: Event | None) -> PageDocument | None:
 
 
 def _words(data: RunData) -> tuple[str, str, str]:
-    """Message, tokens, next."""
+    """Message, impact, next."""
     progress = data.progress
     if (ended := progress.ended) is not None:
         done = ended.text("outcome") == "done"
         next_ = "keep this report with the change record" if done else shown(ended.advice("next"))
-        return ended.text("message"), ended.text("tokens"), next_
+        return ended.text("message"), ended.text("impact"), next_
     if progress.pause is not None:
         return _waiting(data, progress.pause)
-    tokens = _ROLLING_BACK if has_rolled_back(data) else _UNFINISHED
+    impact = _ROLLING_BACK if has_rolled_back(data) else _UNFINISHED
     if data.sources:
-        return "the documents do not show the end of the cutover", tokens, _MORE_DOCUMENTS
+        return "the documents do not show the end of the cutover", impact, _MORE_DOCUMENTS
     if data.place is None:
-        return f"the run stopped at: {_running(progress)}", tokens, shown(_CONTINUE)
+        return f"the run stopped at: {_running(progress)}", impact, shown(_CONTINUE)
     follow = shown(Command("runs", data.run.id, "--follow"))
-    return f"{_running(progress)}, at {data.place}", tokens, f"follow it: {follow}"
+    return f"{_running(progress)}, at {data.place}", impact, f"follow it: {follow}"
 
 
 def _waiting(data: RunData, pause: Pause) -> tuple[str, str, str]:
     message = f"{pause.step}: {pause.message}" if pause.step else pause.message
-    tokens = "the allowlists stay as they are while the run waits"
+    impact = "the allowlists stay as they are while the run waits"
     approve, cancel = (shown(Command(word, data.run.id)) for word in ("approve", "cancel"))
     first = f"{shown(pause.next)}; " if pause.next else ""
-    return message, tokens, f"{first}approve: {approve}; cancel: {cancel}"
+    return message, impact, f"{first}approve: {approve}; cancel: {cancel}"
 
 
 def _running(progress: RunProgress) -> str:

@@ -219,7 +219,7 @@ def _ended(told: _Told, files: Sequence[StepFile], names: Sequence[str]) -> Even
         ending = (DONE, ExitCode.DONE, message, "redemptions succeeded to the end", _KEPT)
     else:
         return None
-    keys = ("outcome", "exit_code", "message", "tokens", "next")
+    keys = ("outcome", "exit_code", "message", "impact", "next")
     told.tell(last, "run-ended", None, None, **dict(zip(keys, ending, strict=True)))
     return told.events[-1]
 

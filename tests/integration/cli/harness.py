@@ -56,7 +56,7 @@ class Result:
         return self._field("next:")
 
     @property
-    def tokens(self) -> str:
+    def impact(self) -> str:
         """The impact that the error states; empty if it states none."""
         return self._field("impact:") if "\n  impact:" in self.err else ""
 
@@ -82,7 +82,7 @@ class Result:
         assert self.code == code, f"{self.out}\n{self.err}"
         for part in parts:
             assert part in self.error
-        assert bool(self.tokens) == (code != 2 if impact is None else impact), self.err
+        assert bool(self.impact) == (code != 2 if impact is None else impact), self.err
         assert self.hint
         assert f"  exit:   {code}\n" in self.err
         assert "Traceback" not in self.err

@@ -123,7 +123,7 @@ def test_a_wait_timeout_names_the_command_that_continues(open_desk: OpenDesk) ->
     desk = open_desk(deploy_seconds=20)
     result = desk.run(*YES, "--wait", "0")
     result.refused(69, "is not done after 0 s; its status is Pending")
-    assert "may still take effect" in result.tokens
+    assert "may still take effect" in result.impact
     desk.clock.seconds = 30
     assert desk.run(*follow_up(result.hint)).code == 0
     assert desk.live() == OVERLAP
@@ -140,7 +140,7 @@ def test_remove_old_is_refused_without_proof(desk: Desk) -> None:
     desk.run(*YES)
     result = desk.run("deploy", "remove-old", "--yes")
     result.refused(5, "remove-old is refused: no redemption has proven each new address")
-    assert "nothing was changed" in result.tokens
+    assert "nothing was changed" in result.impact
     assert desk.live() == OVERLAP
     assert desk.asked("deploy") == 1
     assert desk.run("deploy", "remove-old", "--yes", "--json").json("error")["exit_code"] == 5
@@ -262,7 +262,7 @@ def test_a_failed_deployment_names_the_component_problem(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="failed", operation="deploy"))
     result = desk.run(*YES)
     result.refused(1, "ended as Failed", "FIELD_INTEGRITY_EXCEPTION")
-    assert "still on it; do not move traffic to the new ones yet" in result.tokens
+    assert "still on it; do not move traffic to the new ones yet" in result.impact
 
 
 def test_a_partial_success_is_a_failure(desk: Desk) -> None:
@@ -319,7 +319,7 @@ def test_a_failure_of_the_second_target_names_the_first_as_done(
 ) -> None:
     result = _fail_on_the_second(desk, start_org)
     result.refused(1, "second: ", "ended as Failed")
-    assert result.tokens.endswith("; before second: packaging holds the phase")
+    assert result.impact.endswith("; before second: packaging holds the phase")
     assert "done: add-new is live on packaging" in result.out
     assert desk.live() == OVERLAP
 
@@ -338,10 +338,10 @@ def test_a_failure_of_the_first_target_leaves_the_second_unchanged(
     desk.emulator.set_fault(Fault(kind="failed", operation="deploy"))
     result = desk.run(*YES)
     result.refused(1, "packaging: ")
-    assert result.tokens.startswith(
+    assert result.impact.startswith(
         "packaging: the allowlist was read back: every address that traffic uses now is still on it"
     )
-    assert "before packaging" not in result.tokens
+    assert "before packaging" not in result.impact
     assert len(second.log) == 0
 
 

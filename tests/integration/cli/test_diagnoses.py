@@ -144,7 +144,7 @@ def test_a_package_that_is_too_large_is_not_a_lost_answer(
     result = desk.run("deploy", "add-new", "--yes")
     result.refused(8, "deploy was answered with HTTP 413: the request is too large")
     assert "lost" not in result.err
-    assert "nothing was changed in the org" in result.tokens
+    assert "nothing was changed in the org" in result.impact
 
 
 @pytest.mark.parametrize("status", [403, 404, 405])

@@ -43,8 +43,8 @@ def test_a_signal_ends_the_wait_and_names_the_command_that_continues(
     result = _interrupted_wait(slow_desk, by=by).result()
     identifier = slow_desk.emulator.deployments[0].id
     result.refused(9, f"interrupted by {by.name}; deployment {identifier} (add-new, packaging) is")
-    assert "read back now: the old addresses are on the allowlist, but not all" in result.tokens
-    assert "may still take effect" in result.tokens
+    assert "read back now: the old addresses are on the allowlist, but not all" in result.impact
+    assert "may still take effect" in result.impact
     assert slow_desk.asked("cancelDeploy") == 0
     slow_desk.clock.seconds = 30
     assert slow_desk.run(*follow_up(result.hint)).code == 0
@@ -62,7 +62,7 @@ def test_cancel_on_interrupt_cancels_once(slow_desk: Desk) -> None:
     result = _interrupted_wait(slow_desk, "--cancel-on-interrupt").result()
     identifier = slow_desk.emulator.deployments[0].id
     result.refused(9, f"deployment {identifier} (add-new, packaging) ended as Canceled")
-    assert "may still take effect" not in result.tokens
+    assert "may still take effect" not in result.impact
     assert slow_desk.asked("cancelDeploy") == 1
     slow_desk.clock.seconds = 30
     assert slow_desk.run(*follow_up(result.hint)).code == 0
@@ -73,7 +73,7 @@ def test_a_refused_cancellation_names_the_command_that_continues(slow_desk: Desk
     slow_desk.emulator.set_fault(Fault(kind="org_locked", operation="cancelDeploy"))
     result = _interrupted_wait(slow_desk, "--cancel-on-interrupt").result()
     result.refused(9, "could not be canceled", "and is Pending")
-    assert "may still take effect" in result.tokens
+    assert "may still take effect" in result.impact
     assert slow_desk.emulator.deployments[0].id in result.hint
 
 
@@ -84,7 +84,7 @@ def test_an_interrupted_read_back_claims_nothing(desk: Desk) -> None:
     process.send(signal.SIGINT)
     result = process.result()
     result.refused(9, desk.emulator.deployments[0].id)
-    assert "nothing was changed" not in result.tokens
+    assert "nothing was changed" not in result.impact
 
 
 def test_an_interrupted_request_names_where_to_check(desk: Desk) -> None:
@@ -95,7 +95,7 @@ def test_an_interrupted_request_names_where_to_check(desk: Desk) -> None:
     process.send(signal.SIGINT)
     result = process.result()
     result.refused(9, "a deployment was being sent")
-    assert "nothing was changed" not in result.tokens
+    assert "nothing was changed" not in result.impact
     assert follow_up(result.hint)[:2] == ["diff", "add-new"]
 
 
@@ -107,8 +107,8 @@ def test_an_interrupt_on_the_second_target_names_the_first(desk: Desk, start_org
     process.send(signal.SIGTERM)
     result = process.result()
     result.refused(9, second.deployments[0].id)
-    assert "packaging, read back now: old and new addresses are on the allowlist" in result.tokens
-    assert "second, read back now: the old addresses are on the allowlist, but" in result.tokens
+    assert "packaging, read back now: old and new addresses are on the allowlist" in result.impact
+    assert "second, read back now: the old addresses are on the allowlist, but" in result.impact
     assert follow_up(result.hint)[-2:] == ["--target", "second"]
 
 
@@ -119,7 +119,7 @@ def test_an_interrupted_plan_reports_that_nothing_was_changed(desk: Desk) -> Non
     process.send(signal.SIGINT)
     result = process.result()
     result.refused(9, "interrupted")
-    assert "nothing was changed" in result.tokens
+    assert "nothing was changed" in result.impact
 
 
 def test_deployment_wait_can_be_interrupted_and_continued(slow_desk: Desk) -> None:
@@ -143,7 +143,7 @@ def test_yes_confirms_the_question(desk: Desk) -> None:
 def test_any_other_answer_declines_the_question(desk: Desk, answer: str) -> None:
     result = at_terminal(desk, answer, "deploy", "add-new")
     assert result.code == 9
-    assert "nothing was changed" in result.tokens
+    assert "nothing was changed" in result.impact
     assert desk.asked("deploy") == 0
 
 

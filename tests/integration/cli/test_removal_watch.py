@@ -73,7 +73,7 @@ def test_a_failed_watch_restores_the_addresses_and_decides_the_exit_code(desk: D
     refuse_after_removal(desk)
     result = desk.run(*remove("--out", "deploy.json"))
     result.refused(5, "the watch rolled back")
-    assert "the old addresses are on the allowlist again" in result.tokens
+    assert "the old addresses are on the allowlist again" in result.impact
     watch = saved(desk)["watch"]
     assert watch["outcome"] == "rolled-back"
     assert [each["phase"]["phase"] for each in watch["restored"]] == ["restore-old"]
@@ -132,7 +132,7 @@ def test_a_removed_list_is_watched_although_the_next_removal_fails(
     second.set_fault(Fault(kind="failed", operation="deploy", count=None))
     result = desk.run(*remove("--out", "deploy.json"))
     result.refused(1, "second: ")
-    assert "the watch of packaging passed" in result.tokens
+    assert "the watch of packaging passed" in result.impact
     document = saved(desk)
     assert [each["target"] for each in document["targets"]] == ["packaging"]
     assert [each["target"] for each in document["watch"]["targets"]] == ["packaging"]
@@ -159,7 +159,7 @@ def test_an_interrupt_before_the_watch_reports_the_removed_addresses(open_desk: 
     result.refused(9, "interrupted by SIGTERM")
     assert (
         "the old addresses are removed from the allowlist of packaging; no process watches"
-        in result.tokens
+        in result.impact
     )
     assert "sfcutover watch" in result.hint
     assert saved(desk)["watch"] is None

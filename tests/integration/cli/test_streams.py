@@ -72,7 +72,7 @@ def test_a_full_disk_behind_stdout_is_an_error(
 ) -> None:
     result = desk.call("plan", *option, stdout=full_disk)
     result.refused(1, "standard output: the output can't be written: No space left on device")
-    assert "stays changed" in result.tokens
+    assert "stays changed" in result.impact
 
 
 def test_a_deployment_with_unwritable_output_is_not_reported_as_unchanged(
@@ -80,7 +80,7 @@ def test_a_deployment_with_unwritable_output_is_not_reported_as_unchanged(
 ) -> None:
     result = desk.call(*YES, "--json", stdout=full_disk)
     result.refused(1, "standard output")
-    assert "nothing was changed" not in result.tokens
+    assert "nothing was changed" not in result.impact
     assert desk.live() == OVERLAP
 
 

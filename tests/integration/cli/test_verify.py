@@ -75,7 +75,7 @@ def test_an_allowlist_that_is_not_enforced_yet_blocks(open_desk: OpenDesk) -> No
     assert desk.run("deploy", "add-new", "--yes").code == 0
     result = desk.run("verify")
     result.refused(5, "a redemption from 127.0.0.2", "was blocked (LoginHistory)")
-    assert "switched back" in result.tokens
+    assert "switched back" in result.impact
 
 
 def use_single_proxies(desk: Desk) -> None:

@@ -30,7 +30,7 @@ from sfcutover.util.secrets import Secret
 from tests.integration.runs.working import config_of
 from tests.support import cutover_in
 
-ENDING = {"outcome": "done", "exit_code": 0, "message": "m", "tokens": "t", "next": "n"}
+ENDING = {"outcome": "done", "exit_code": 0, "message": "m", "impact": "t", "next": "n"}
 
 
 def state(url: str) -> State:

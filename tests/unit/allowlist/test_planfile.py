@@ -620,7 +620,7 @@ def test_an_error_fits_its_schema(where: str | None) -> None:
         "error": "it changed",
         "where": where,
         "also": [],
-        "tokens": DriftError.default_impact,
+        "impact": DriftError.default_impact,
         "next": "look",
         "exit_code": 4,
     }

@@ -51,7 +51,7 @@ def proof_document(**changes: object) -> dict[str, object]:
 
 def problem_document(kind: str, message: str, where: str | None = None) -> dict[str, object]:
     """A problem in the form of a step's end in the journal."""
-    rest = {"tokens": "t", "next": "n", "exit_code": 1}
+    rest = {"impact": "t", "next": "n", "exit_code": 1}
     return {"kind": kind, "message": message, "where": where, **rest}
 
 

@@ -26,7 +26,7 @@ def problem(
             "kind": kind,
             "message": f"it is {kind}",
             "where": None,
-            "tokens": "none is lost",
+            "impact": "none is lost",
             "next": "look",
             "exit_code": code,
         }

@@ -177,7 +177,7 @@ def test_a_list_that_lacks_new_addresses_at_the_end_is_an_alert(cutover: Cutover
     runner = Recorded({"state two": [standing(new_missing=["198.51.100.1"])]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("failed", 4)
-    assert "198.51.100.1" in result.tokens
+    assert "198.51.100.1" in result.impact
     assert runner.done[-1] == "page"
 
 
@@ -215,7 +215,7 @@ def test_targets_that_could_not_be_rolled_back_are_named(cutover: Cutover) -> No
             "remove-new two": [CANCELED],
         }
     )
-    assert "be on the allowlist of one, two, now or later" in run(runner, cutover).tokens
+    assert "be on the allowlist of one, two, now or later" in run(runner, cutover).impact
 
 
 @pytest.mark.parametrize("step", ["switch", "verify two"])
@@ -260,7 +260,7 @@ def test_a_lost_new_address_is_deployed_again_and_traffic_stays(cutover: Cutover
         "add-new two",
         "check-new two",
     ]
-    assert "this run moves no traffic" in result.tokens
+    assert "this run moves no traffic" in result.impact
 
 
 def test_traffic_returns_from_a_refused_address_after_all_lists_allow_it(
@@ -278,7 +278,7 @@ def test_traffic_returns_from_a_refused_address_after_all_lists_allow_it(
         "switch-back",
         "prove-old",
     ]
-    assert "back on the old addresses" in result.tokens
+    assert "back on the old addresses" in result.impact
 
 
 def test_a_rule_of_the_canary_user_moves_no_traffic_and_no_list(cutover: Cutover) -> None:
@@ -287,7 +287,7 @@ def test_a_rule_of_the_canary_user_moves_no_traffic_and_no_list(cutover: Cutover
     )
     result = run(runner, cutover)
     assert runner.done[-2:] == ["restore two", "check-new two"]
-    assert "rule of its user's own org or profile" in result.tokens
+    assert "rule of its user's own org or profile" in result.impact
 
 
 @pytest.mark.parametrize("step", ["verify-new", "verify"])
@@ -307,7 +307,7 @@ def test_targets_with_an_unknown_result_are_restored_with_failed_ones(
     )
     result = run(runner, cutover)
     assert "restore three two" in runner.done
-    assert "three, two" in result.tokens
+    assert "three, two" in result.impact
     assert runner.pauses == []
 
 
@@ -321,14 +321,14 @@ def test_a_failed_rollback_is_reported(cutover: Cutover) -> None:
     runner = Recorded({"switch": [problem()], "switch-back": [problem()]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("rolled-back", 5)
-    assert "traffic was not moved back and may still leave from the new addresses" in result.tokens
+    assert "traffic was not moved back and may still leave from the new addresses" in result.impact
     assert runner.done[-1] == "page"
 
 
 def test_a_rollback_without_a_successful_redemption_is_reported(cutover: Cutover) -> None:
     runner = Recorded({"switch": [problem()], "prove-old": [problem("blocked")] * 9})
     result = run(runner, cutover)
-    assert "a redemption through the old addresses fails" in result.tokens
+    assert "a redemption through the old addresses fails" in result.impact
     assert runner.done[-1] == "page"
 
 
@@ -555,7 +555,7 @@ def test_a_run_is_canceled_at_the_next_safe_point(cutover: Cutover, place: int) 
     assert (result.outcome, result.exit_code) == ("canceled", 9)
     assert runner.done[-1] == f"state {ALL}"
     moved = place >= FORWARDS.index("switch")
-    assert ("leaves from the new addresses" in result.tokens) == moved
+    assert ("leaves from the new addresses" in result.impact) == moved
     later = {"settle"} if FORWARDS[place].startswith("verify ") else set()
     assert set(runner.done[:-1]) - set(FORWARDS[: place + 1]) <= later
 

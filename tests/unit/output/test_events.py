@@ -203,7 +203,7 @@ def test_blocked_redemptions_are_reported_immediately_and_in_total(
         story.traffic("eu", ("198.51.100.20", "blocked", 2))
     story.traffic("us", ("198.51.100.21", "blocked", 1))
     story.traffic("us", ("198.51.100.21", "blocked", 1))
-    story.tell("run-ended", outcome="failed", exit_code=1, message="m", tokens="t", next="n")
+    story.tell("run-ended", outcome="failed", exit_code=1, message="m", impact="t", next="n")
     lines = _after_start(_shown(story, capsys))
     told = [line.split(": ", 2)[-1] for line in lines if "BLOCKED" in line]
     assert told == [

@@ -188,7 +188,7 @@ class Story:
     def end(self, at: float, outcome: str = "done", message: str = "it is done") -> None:
         self.ended, self.outcome = self.started + at, outcome
         self.tell(
-            at, "run-ended", outcome=outcome, exit_code=0, message=message, tokens="fine", next="x"
+            at, "run-ended", outcome=outcome, exit_code=0, message=message, impact="fine", next="x"
         )
 
     def data(self, **given: Unpack[Given]) -> RunData:

@@ -15,7 +15,7 @@ COMMANDS = [Command("rollback", "--yes"), Command("switch", "--revert")]
 def test_a_completed_run_is_reported_as_done() -> None:
     found = document(done())
     assert (found.verdict.state, found.verdict.title) == ("done", "Done")
-    assert (found.verdict.message, found.verdict.tokens) == ("it is done", "fine")
+    assert (found.verdict.message, found.verdict.impact) == ("it is done", "fine")
     assert "change record" in found.verdict.next
     assert found.unproven == []
     assert found.seconds == 132
@@ -32,7 +32,7 @@ def test_a_paused_run_reports_the_reason_and_how_to_continue() -> None:
     assert (found.verdict.state, found.verdict.title) == ("waiting", "Awaiting approval")
     assert found.verdict.message == "switch: the next is switch"
     assert "sfcutover approve move.1" in found.verdict.next
-    assert "stay as they are" in found.verdict.tokens
+    assert "stay as they are" in found.verdict.impact
     assert [(each.decision, each.step, each.who) for each in found.decisions] == [
         ("open", "switch", None)
     ]
@@ -59,7 +59,7 @@ def test_a_run_in_progress_names_its_step_and_its_place() -> None:
     assert here.verdict.next == "follow it: sfcutover runs move.1 --follow"
     left = document(story)
     assert (left.verdict.state, left.verdict.message) == ("left", "the run stopped at: switch")
-    assert "as the last finished step left it" in left.verdict.tokens
+    assert "as the last finished step left it" in left.verdict.impact
 
 
 def test_a_rollback_in_progress_warns() -> None:
@@ -67,7 +67,7 @@ def test_a_rollback_in_progress_warns() -> None:
     story.events = [each for each in story.events if each.time < NOON + 75]
     story.ended = story.outcome = None
     story.tell(80, "rolling-back", "watch", TARGET, reason="refused")
-    assert "customers may be locked out" in document(story).verdict.tokens
+    assert "customers may be locked out" in document(story).verdict.impact
 
 
 def test_an_alert_is_shown_at_the_top() -> None:
