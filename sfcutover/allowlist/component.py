@@ -266,7 +266,7 @@ def _xml_of(element: etree._Element) -> str:
         # A value may use one too (xsi:type="xsd:string"), so all that are in scope come along.
         xml = etree.tostring(element, encoding="unicode", with_tail=False)
     head, end, rest = xml.partition(">")
-    return head.replace(_NAMESPACE_DECLARATION, "", 1) + end + rest
+    return head.replace(_NAMESPACE_DECLARATION, "") + end + rest
 
 
 def _attributes_of(element: etree._Element) -> str:

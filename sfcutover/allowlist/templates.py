@@ -7,7 +7,7 @@ import hashlib
 import math
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,12 +165,12 @@ class Templates:
         except _UNCOMPILED as error:
             raise _unreadable(name, f"it is too large or nests too deep ({error})") from error
 
-    def _source(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
+    def _source(self, name: str) -> tuple[str, str, None] | None:
         file = self._files.get(name)
         if file is None:
             return None
         try:
-            return file.data.decode(), str(file.path), lambda: True
+            return file.data.decode(), str(file.path), None
         except UnicodeDecodeError as error:
             raise _unreadable(name, error) from error
 

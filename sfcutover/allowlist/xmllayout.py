@@ -93,7 +93,7 @@ class Layout:
 
     def _is_first_on_line(self, element: Element) -> bool:
         start = self.start_of_line(element)
-        return start > 0 and not self.data[start : element.start].strip(_BLANK)
+        return not self.data[start : element.start].strip(_BLANK)
 
 
 def lay_out(data: bytes) -> Layout:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sfcutover.allowlist.diff import RangeDocument
-from sfcutover.allowlist.drift import EntriesDriftDocument, compare_entries
+from sfcutover.allowlist.drift import EntriesDriftDocument, compare_entries, component_drift
+from tests.unit.allowlist.test_diff_readback import listed
 
 
 def entries(*texts: str) -> list[RangeDocument]:
@@ -54,3 +55,9 @@ def test_each_description_of_two_equal_ranges_is_matched_once() -> None:
     texts = [(each.before, each.after) for each in found.described]
     assert texts == [("one", "three"), ("two", "four")]
     assert (found.added, found.removed) == ([], [])
+
+
+def test_the_order_of_a_component_s_entries_is_no_drift() -> None:
+    (before,) = listed("203.0.113.10", "198.51.100.20").carriers
+    (after,) = listed("198.51.100.20", "203.0.113.10", label="Other").carriers
+    assert component_drift(before, after) == ["<label> is 'Other', not 'Acme'"]

@@ -56,6 +56,10 @@ def test_the_last_pattern_that_matches_decides(text: str, excluded: bool) -> Non
     assert is_excluded(read_patterns(text), FILE) is excluded
 
 
+def test_a_pattern_with_more_parts_than_the_path_does_not_match() -> None:
+    assert not is_excluded(read_patterns("/a/a\n/a/a/a\n/a/a/a/a"), "a")
+
+
 @pytest.mark.parametrize("part", ["*o", "**/", "*", "[!x]*"])
 def test_no_pattern_backtracks_without_limit(part: str) -> None:
     patterns = read_patterns("\n".join([f"{part * 200}z"] * 20))

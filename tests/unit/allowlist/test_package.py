@@ -5,6 +5,7 @@ import io
 import os
 import resource
 import stat
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -308,10 +309,9 @@ def test_a_template_with_an_invalid_component_as_output_is_refused(
 
 
 def test_a_template_may_add_a_field(tmp_path: Path) -> None:
-    templates = overridden(
-        tmp_path, "token-ip-ranges", "</ExtlClnt", "    <zzz>added</zzz>\n</ExtlClnt"
-    )
-    assert b"<zzz>added</zzz>" in render(COMPONENT, templates)
+    added = "    <zzz>{{ full_name }}</zzz>\n</ExtlClnt"
+    templates = overridden(tmp_path, "token-ip-ranges", "</ExtlClnt", added)
+    assert f"<zzz>{COMPONENT.full_name}</zzz>".encode() in render(COMPONENT, templates)
 
 
 @pytest.mark.parametrize(
@@ -389,6 +389,16 @@ def test_a_folder_is_written_with_its_parents(tmp_path: Path) -> None:
 def test_a_zip_is_written_with_its_parents(tmp_path: Path) -> None:
     write_zip(PACKAGE, tmp_path / "a" / "b" / "out.zip")
     assert files_in(tmp_path) == {"a/b/out.zip": PACKAGE.to_zip()}
+
+
+@both_writers
+def test_a_package_is_staged_beside_its_target(
+    tmp_path: Path, write: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rename from the system's temporary folder may lead to another file system."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    write(PACKAGE, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @both_writers

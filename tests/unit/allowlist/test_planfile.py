@@ -328,6 +328,11 @@ def test_every_phase_of_a_whole_plan_is_recomputed(desk: Desk) -> None:
     assert phases_of(desk) == list(LIST_PHASES)
 
 
+def test_an_earlier_plan_is_recomputed(desk: Desk) -> None:
+    desk.edit(set_("created", "2024-05-06T07:08:09Z"))
+    assert phases_of(desk) == list(LIST_PHASES)
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sfcutover.allowlist.ranges import (
@@ -101,6 +101,8 @@ def test_every_address_is_a_range_of_one(
 
 
 @given(any_ranges, any_ranges)
+@example(*ranges("203.0.113.1", "203.0.113.0-203.0.113.1"))
+@example(*ranges("203.0.113.1", "203.0.113.1-203.0.113.2"))
 def test_contains_and_overlaps_agree_with_the_integers(one: IpRange, other: IpRange) -> None:
     shared = [point for point in points([one], [other]) if holds([one], point)]
     assert one.overlaps(other) == any(holds([other], point) for point in shared)

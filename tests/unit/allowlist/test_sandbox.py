@@ -5,8 +5,9 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from jinja2 import Template
+from jinja2 import Environment, Template
 from jinja2.exceptions import SecurityError
+from markupsafe import Markup
 
 from sfcutover.allowlist.sandbox import Sandbox, budget
 
@@ -53,6 +54,7 @@ def test_excessive_output_is_refused_before_it_is_made(text: str) -> None:
         "{% set s = x ~ x %}" + "{% set s = s ~ s %}" * 6,
         "{% set s = x + x %}" + "{% set s = s + s %}" * 6,
         "{% for a in range(40) %}{% if x < x %}{% endif %}{% endfor %}",
+        "{% for a in range(40) %}{% if x < '' %}{% endif %}{% endfor %}",
         "{% for a in range(40) %}{% if x[1:] %}{% endif %}{% endfor %}",
         "{% for a in range(2000) %}{% endfor %}",
         "{% for a in range(40) %}{% set s %}{{ x }}{% endset %}{% endfor %}",
@@ -72,3 +74,15 @@ def test_numbers_are_limited() -> None:
         render("{{ 2 ** 2 }}")
     with pytest.raises(SecurityError, match="only numbers can be multiplied"):
         render("{{ x * 2 }}")
+
+
+@pytest.mark.parametrize("autoescape", [True, False])
+def test_joined_values_are_escaped_as_outside_the_sandbox(autoescape: bool) -> None:
+    sandbox, outside = (
+        kind(autoescape=autoescape)
+        .from_string("{{ safe ~ text }}")
+        .render(safe=Markup("<b>"), text="<i>")
+        for kind in (Sandbox, Environment)
+    )
+    assert sandbox == outside
+    assert sandbox == ("<b>&lt;i&gt;" if autoescape else "<b><i>")

@@ -76,6 +76,19 @@ def test_the_same_component_of_another_snapshot_is_found_by_its_path(tmp_path: P
     assert one.same_as(other.components[0]) is None
 
 
+def test_only_the_components_of_another_snapshot_are_left(tmp_path: Path) -> None:
+    every = read(
+        write(tmp_path, "a.ecaOauthSecurity", xml(TOKEN)),
+        write(tmp_path, "a.ecaOauth", xml(TRUSTED)),
+        write(tmp_path, "a.ecaOauthPlcy", POLICIES),
+        carriers=(TOKEN, TRUSTED),
+        policies=True,
+    )
+    list_alone, policies_alone = Snapshot(every.carriers[1:]), Snapshot((), every.policies)
+    assert every.like(list_alone) == list_alone
+    assert every.like(policies_alone) == policies_alone
+
+
 WRONG = {
     "of another app": (xml(app="Other"), "belongs to the app 'Other'", ConfigError),
     "of another type": (xml(TRUSTED), "root element", ConfigError),

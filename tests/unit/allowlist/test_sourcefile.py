@@ -207,6 +207,24 @@ def test_policies_change_in_place_and_new_ones_follow_the_schema() -> None:
     assert update_file(after, component, values, where="tree") == after
 
 
+def test_a_correct_policy_keeps_its_spelling_while_another_changes() -> None:
+    data = POLICIES.replace(b"<ipRelaxationPolicyType>", b"<ipRelaxationPolicyType >")
+    component = parse_component(data, OAUTH_POLICIES, "Acme_plcy", where="tree")
+    values = {"ipRelaxationPolicyType": "Bypass", "startUrl": "https://acme.example"}
+    after = update_file(data, component, values, where="tree")
+    assert changed_lines(data, after) == [
+        b"-  <startUrl/>\n",
+        b"+  <startUrl>https://acme.example</startUrl>\n",
+    ]
+
+
+def test_a_new_policy_is_inserted_between_its_neighbors() -> None:
+    data = POLICIES.replace(b"  <startUrl/>\n", b"").replace(b"</Extl", b"  <startUrl/>\n</Extl")
+    component = parse_component(data, OAUTH_POLICIES, "Acme_plcy", where="tree")
+    after = update_file(data, component, {"label": "A"}, where="tree")
+    assert after == data.replace(b"  <startUrl/>", b"  <label>A</label>\n  <startUrl/>")
+
+
 REFUSED = {
     "a DTD": (LINES["lf"].replace(b"<!-- owners", b"<!DOCTYPE x []><!-- owners"), "DTD"),
     "entities": (

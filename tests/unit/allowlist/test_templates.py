@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from lxml import etree
+from markupsafe import Markup
 
 from sfcutover.allowlist.component import Field
 from sfcutover.allowlist.diff import RangeDocument
+from sfcutover.allowlist.sandbox import MAX_MADE
 from sfcutover.allowlist.templates import MAX_TEMPLATE_BYTES, Templates
 from sfcutover.errors import ConfigError, ExitCode, LimitError
 from tests.unit.strategies import TRICKY, xml_text
@@ -90,6 +92,11 @@ def test_an_undefined_attribute_is_named_with_its_line(tmp_path: Path) -> None:
     error = fault(tmp_path, "<a>\n{% for x in xs -%}\n\n{{ x.nope }}\n{% endfor %}</a>", xs=[1])
     assert line(tmp_path, error) == 4
     assert "has no attribute 'nope'" in error.message
+
+
+@pytest.mark.parametrize("text", ["{{ x ~ nope }}", "{{ nope[1:] }}"])
+def test_an_undefined_name_in_a_counted_expression_has_its_line(tmp_path: Path, text: str) -> None:
+    assert line(tmp_path, fault(tmp_path, f"<a>\n\n{text}\n</a>", x="x")) == 3
 
 
 @pytest.mark.parametrize(
@@ -317,6 +324,22 @@ def test_a_template_cannot_run_forever_or_fill_the_memory(tmp_path: Path, text: 
     started = time.thread_time()
     fault(tmp_path, f"<a>{text}</a>")
     assert time.thread_time() - started < 5
+
+
+def test_excessive_text_is_refused_before_all_of_it_is_made(tmp_path: Path) -> None:
+    (tmp_path / "support-case.md.j2").write_text("{% for x in xs %}{{ x }}{% endfor %}")
+    values = iter([Markup("x" * (MAX_MADE // 10))] * 100)
+    with pytest.raises(ConfigError, match="output is too large"):
+        Templates(tmp_path).render_text("support-case", {"xs": values})
+    assert len(list(values)) >= 89
+
+
+def test_the_check_of_the_output_opens_no_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("<not well-formed")
+    text = f'<!DOCTYPE a [<!ENTITY b SYSTEM "{secret.as_uri()}">]><a>&b;</a>'
+    (tmp_path / FILE).write_text(text)
+    assert Templates(tmp_path).render_xml(NAME, {}) == text.encode()
 
 
 def test_the_size_of_a_template_is_limited(tmp_path: Path) -> None:
