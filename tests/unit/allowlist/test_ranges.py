@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -12,6 +13,7 @@ from sfcutover.allowlist.ranges import (
     IpRange,
     PartialOverlapError,
     RangeError,
+    joined,
     subtract,
 )
 from tests.unit.strategies import (
@@ -202,6 +204,27 @@ def test_a_hole_in_the_middle_of_a_wide_entry_leaves_its_two_sides(wide: IpRange
 def test_adjacent_removals_leave_no_remainder_between_them() -> None:
     removed = ranges("203.0.113.0/25", "203.0.113.128-203.0.113.200", "203.0.113.201/32")
     assert subtract(ranges("203.0.113.0/24"), removed) == ranges("203.0.113.202-203.0.113.255")
+
+
+@given(range_lists)
+def test_joined_ranges_hold_the_same_addresses_and_do_not_touch(entries: list[IpRange]) -> None:
+    result = joined(entries)
+    assert same_addresses(result, entries)
+    assert list(result) == sorted(result, key=lambda each: each.span)
+    assert not any(
+        one.span[0] == other.span[0] and other.span[1] <= one.span[2] + 1
+        for one, other in pairwise(result)
+    )
+
+
+def test_adjacent_and_contained_ranges_are_joined_within_a_family() -> None:
+    described = IpRange.parse("203.0.113.4", "proxy")
+    assert joined([described, *ranges("203.0.113.2", "203.0.113.0-203.0.113.1")]) == ranges(
+        "203.0.113.0-203.0.113.2", "203.0.113.4"
+    )
+    assert joined(ranges("203.0.113.0/24", "203.0.113.7")) == ranges("203.0.113.0/24")
+    families = ranges("255.255.255.255", "::1:0:0")
+    assert joined(families) == families
 
 
 def test_equal_numbers_of_two_families_are_different_addresses() -> None:
