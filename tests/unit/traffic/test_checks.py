@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import traceback
 from pathlib import Path
 
@@ -65,6 +66,12 @@ def test_the_verdict_reports_values_and_server_warnings() -> None:
     )
     verdict, detail = judge(read_result(200, vector("0.0100000001")), Condition.parse("<= 0.01"))
     assert detail == 'up{job="job0"} = 0.0100000001 (required: <= 0.01)'
+
+
+def test_a_value_is_that_of_the_series_with_the_labels() -> None:
+    result = QueryResult((Sample('job="a"', 1.0), Sample('job="b"', 2.0)))
+    assert result.value_of('job="b"') == 2.0
+    assert math.isnan(result.value_of('job="c"'))
 
 
 def test_a_scalar_and_a_series_without_labels_are_accepted() -> None:

@@ -26,6 +26,9 @@ REFUSALS = [
     ("invalid_grant", "not on the Refresh Token IP Allowlist", RedemptionOutcome.BLOCKED),
     ("access_denied", "IP_RANGE_VIOLATION", RedemptionOutcome.BLOCKED),
     ("ip_restricted", "", RedemptionOutcome.BLOCKED),
+    ("invalid_grant", "IPv4 restricted", RedemptionOutcome.BLOCKED),
+    ("invalid_grant", "your IPv6 address is out of range", RedemptionOutcome.BLOCKED),
+    ("invalid_grant", "trusted IPs only: restricted", RedemptionOutcome.BLOCKED),
     ("invalid_request", "restricted ip", RedemptionOutcome.BLOCKED),
     ("invalid_grant", "expired access/refresh token", RedemptionOutcome.TOKEN_DEAD),
     ("invalid_grant", "token validity expired", RedemptionOutcome.TOKEN_DEAD),
@@ -49,6 +52,8 @@ REFUSALS = [
     ("invalid_grant", "zip codes are restricted", RedemptionOutcome.UNKNOWN),
     ("invalid_grant", "Your IP was logged. This is not allowed.", RedemptionOutcome.UNKNOWN),
     ("unknown_error", "retry your request", RedemptionOutcome.BUSY),
+    ("server_error", "", RedemptionOutcome.BUSY),
+    ("temporarily_unavailable", "", RedemptionOutcome.BUSY),
 ]
 
 
