@@ -56,7 +56,7 @@ def _wrong_end(outcome: str, said: str) -> Iterator[str]:
     """A problem if the run neither ended nor states the next step."""
     if outcome not in (*_ENDS, _WAITING):
         yield f"the run is {outcome}"
-    if outcome == _WAITING and not _NEXT.search(said.rpartition("error:")[2]):
+    if outcome == _WAITING and not _NEXT.search(re.split("error:|paused:", said)[-1]):
         yield "the run waits and names no next action"
 
 

@@ -218,7 +218,7 @@ def test_a_plan_before_any_change_shows_the_digests_that_a_run_announces(here: W
     assert digests["add-new"].startswith(digest_in(out))
     code, out = here.call("approve", "--expect", digests["add-new"])
     assert code == 75, out
-    assert digests["remove-old"].startswith(digest_in(out.rpartition("error:")[2]))
+    assert digests["remove-old"].startswith(digest_in(out.rpartition("paused:")[2]))
 
 
 def test_a_process_that_dies_after_the_approval_removes_only_what_was_approved(
