@@ -222,6 +222,28 @@ def test_restore_old_restores_descriptions_and_unknown_elements_of_the_baseline(
     assert restored.ranges[:2] == (entry, OFFICE)
 
 
+def test_restore_old_joins_no_parts_around_an_entry_that_another_user_added() -> None:
+    wide, theirs = IpRange.parse("203.0.113.8/30", "wide"), IpRange.parse(str(OLD[0]), "theirs")
+    parts = subtract([wide], OLD)
+    live = Allowlist((*parts, OFFICE, theirs))
+    restored = apply_phase(Phase.RESTORE_OLD, live, CHANGE, Allowlist((wide, OFFICE)))
+    assert is_subsequence(live, restored)
+    assert same_addresses(restored, [wide, OFFICE])
+
+
+@pytest.mark.parametrize(
+    ("address", "side"),
+    [
+        ("203.0.113.10", "old"),
+        ("198.51.100.21", "new"),
+        ("203.0.113.11", "kept"),
+        ("192.0.2.1", "other"),
+    ],
+)
+def test_an_address_is_on_the_side_of_any_range_that_holds_it(address: str, side: str) -> None:
+    assert Change(OLD, (*NEW, OLD[1])).side_of(address) == side
+
+
 def test_remove_new_keeps_new_addresses_of_the_baseline() -> None:
     baseline = Allowlist((*BASELINE, NEW[0]))
     added = apply_phase(Phase.ADD_NEW, baseline, CHANGE)
