@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from sfcutover.config.verify import CanaryConfig
 from sfcutover.errors import ConfigError
 from sfcutover.traffic.proxyerrors import failed_at_proxy, is_refusal_of_proxy, proxy_answer
 from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
@@ -29,6 +29,9 @@ from sfcutover.util.http import (
     network_error,
 )
 from sfcutover.util.secrets import Secret, one_line
+
+if TYPE_CHECKING:  # a helper process that redeems needs no settings
+    from sfcutover.config.verify import CanaryConfig
 
 _SALESFORCE = ("salesforce.com", "force.com")  # My Domains lie below them
 _HOST = re.compile(r"[a-z0-9.-]+")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tenacity import (
     Retrying,
@@ -20,7 +21,6 @@ from tenacity import (
     wait_fixed,
 )
 
-from sfcutover.config import verify
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.traffic.tokenanswer import is_token
 from sfcutover.util.boundedfile import TooLargeError, read_file
@@ -40,6 +40,9 @@ from sfcutover.util.secretsources import (
     secret_from_command,
     secret_from_environment,
 )
+
+if TYPE_CHECKING:  # a helper process that redeems needs no settings
+    from sfcutover.config import verify
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover.traffic import canary
+from sfcutover.traffic import tokenredemption
 from sfcutover.traffic.tokenanswer import TokenEndpoint
 from sfcutover.util.http import new_session
 from tests.integration.traffic.rotation import Grant, endpoint_at
@@ -19,7 +19,7 @@ from tests.support import StartServer
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     yield tmp_path / "state" / "sfcutover"
-    canary._helpers.close_idle()
+    tokenredemption._helpers.close_idle()
 
 
 @pytest.fixture

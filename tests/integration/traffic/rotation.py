@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs
 
-from sfcutover.traffic.canary import redeem_from
 from sfcutover.traffic.tokenanswer import TokenEndpoint
+from sfcutover.traffic.tokenredemption import redeem_from
 from sfcutover.util.http import new_session
 from tests.support import answer
 from tests.unit.traffic.stores import FIRST, store_of

@@ -12,9 +12,9 @@ import requests
 
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.traffic import tokenstores
-from sfcutover.traffic.canary import redeem_from
 from sfcutover.traffic.redemption import RedemptionOutcome
 from sfcutover.traffic.tokenanswer import TokenEndpoint
+from sfcutover.traffic.tokenredemption import redeem_from
 from sfcutover.traffic.tokenstores import FileStore, TokenStore
 from sfcutover.util.secrets import Secret
 from tests.integration.traffic.rotation import Grant

@@ -21,10 +21,10 @@ from sfcutover.config.verify import Verify
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError
-from sfcutover.traffic import canary, helperprocess
-from sfcutover.traffic.canary import redeem_and_store, redeem_from
+from sfcutover.traffic import helperprocess, tokenredemption
 from sfcutover.traffic.redemption import RedemptionOutcome
 from sfcutover.traffic.tokenanswer import TokenEndpoint, token_endpoint
+from sfcutover.traffic.tokenredemption import redeem_and_store, redeem_from
 from sfcutover.traffic.tokenstores import token_store
 from sfcutover.util import files
 from sfcutover.util.secrets import Secret
@@ -77,7 +77,7 @@ def test_one_helper_serves_consecutive_redemptions(
     (tmp_path / "link").symlink_to(path)
     for name in ("token", "link", "token"):
         redeem_from(store_of(file=str(tmp_path / name)), endpoint, session)
-    assert len(canary._helpers._idle) == 1
+    assert len(tokenredemption._helpers._idle) == 1
 
 
 def test_an_idle_helper_serves_the_next_store(
@@ -111,11 +111,11 @@ def test_no_more_helpers_than_needed_stay_idle(
     stores = [store_of(file=str(write_token(tmp_path / f"token-{each}"))) for each in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda store: redeem_from(store, endpoint, session), stores))
-    assert len(canary._helpers._idle) == 2
+    assert len(tokenredemption._helpers._idle) == 2
 
 
 def idle_child() -> subprocess.Popen[bytes]:
-    (helper,) = canary._helpers._idle
+    (helper,) = tokenredemption._helpers._idle
     return helper.process
 
 
@@ -317,11 +317,11 @@ def test_a_helper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
     """Its end of a pipe, which no other process inherits, is closed by then."""
     path = write_token(tmp_path / "token")
     code = (
-        "import os, signal, sys; from sfcutover.traffic import canary\n"
+        "import os, signal, sys; from sfcutover.traffic import tokenredemption\n"
         "from tests.integration.traffic.rotation import *\n"
         "store = store_of(file=sys.argv[1])\n"
-        "canary.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
-        "print(canary._helpers._idle[0].process.pid, flush=True)\n"
+        "tokenredemption.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "print(tokenredemption._helpers._idle[0].process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run(
@@ -342,14 +342,14 @@ def test_a_helper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
 
 def test_an_exit_leaves_no_warning_and_no_process(endpoint: TokenEndpoint, tmp_path: Path) -> None:
     code = (
-        "import os, sys; from sfcutover.traffic import canary\n"
+        "import os, sys; from sfcutover.traffic import tokenredemption\n"
         "from tests.integration.traffic.rotation import *\n"
         "store = store_of(file=sys.argv[1])\n"
-        "canary.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
-        "print(canary._helpers._idle[0].process.pid)\n"
+        "tokenredemption.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "print(tokenredemption._helpers._idle[0].process.pid)\n"
         "if not os.fork(): sys.exit()\n"
         "os.wait()\n"
-        "canary.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "tokenredemption.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, str(write_token(tmp_path / "t")), endpoint.url],
@@ -550,7 +550,7 @@ def test_a_busy_endpoint_is_retried_with_the_same_token(
     count: int, start_emulator: StartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org, path = busy_grant(start_emulator, tmp_path, count)
-    monkeypatch.setattr(canary, "_BUSY_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(tokenredemption, "_BUSY_PAUSES", (0.0, 0.0, 0.0))
     monkeypatch.setenv("A_SECRET", org.environment["SF_CLIENT_SECRET"])
     assert redeem_at(org, path) is RedemptionOutcome.REDEEMED
     assert path.read_text().strip() == org.environment["SF_REFRESH_TOKEN"]
@@ -560,7 +560,7 @@ def test_retries_of_a_busy_endpoint_are_limited_and_cost_no_token(
     start_emulator: StartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org, path = busy_grant(start_emulator, tmp_path, 4)
-    monkeypatch.setattr(canary, "_BUSY_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(tokenredemption, "_BUSY_PAUSES", (0.0, 0.0, 0.0))
     monkeypatch.setenv("A_SECRET", org.environment["SF_CLIENT_SECRET"])
     assert redeem_at(org, path) is RedemptionOutcome.BUSY
     assert redeem_at(org, path) is RedemptionOutcome.REDEEMED
