@@ -213,6 +213,10 @@ def test_statuses_that_leave_the_result_unknown(status: int) -> None:
     assert http_error(status, "deploy", "https://acme.example.com") is None
 
 
-def test_a_temporary_login_error_is_retried() -> None:
-    assert login_answer("unknown_error", "retry your request") is Answer.PASSING
+@pytest.mark.parametrize(
+    "code", ["rate_limit_exceeded", "server_error", "temporarily_unavailable", "unknown_error"]
+)
+def test_a_temporary_login_error_is_retried(code: str) -> None:
+    assert login_answer(code, "") is Answer.PASSING
+    assert login_answer("invalid_request", "retry your request") is Answer.PASSING
     assert login_answer("invalid_grant", "expired access/refresh token") is Answer.FINAL

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from sfcutover.allowlist.component import FileProperties
+from sfcutover.errors import Answer
 from sfcutover.salesforce.results import (
     DeployResult,
     DeployState,
@@ -94,6 +95,22 @@ def test_a_retrieve_result_has_its_zip_and_what_is_missing() -> None:
     assert (done.zip_file, done.messages) == (b"PK", ("no such thing", ""))
     bare = RetrieveResult.model_validate(SimpleNamespace(zipFile=5, messages=None))
     assert (bare.zip_file, bare.messages, bare.done) == (None, (), False)
+
+
+@pytest.mark.parametrize(
+    ("keys", "answer"),
+    [
+        ({"errorStatusCode": "sf:ORG_LOCKED"}, Answer.PASSING),
+        ({"errorMessage": "please retry your request"}, Answer.PASSING),
+        ({"messages": [SimpleNamespace(problem="ORG_LOCKED: wait")]}, Answer.PASSING),
+        ({"errorMessage": "no room"}, Answer.FINAL),
+        ({"messages": [SimpleNamespace(problem="Entity is unknown")]}, Answer.FINAL),
+    ],
+)
+def test_a_failed_retrieve_is_passing_where_its_reason_passes(
+    keys: dict[str, object], answer: Answer
+) -> None:
+    assert RetrieveResult.model_validate(SimpleNamespace(done=True, **keys)).answer is answer
 
 
 def test_lists_of_components_and_types_are_read() -> None:
