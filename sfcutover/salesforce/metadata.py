@@ -148,10 +148,9 @@ class MetadataClient:
         answer = self._call("checkDeployStatus", asyncProcessId=deployment_id, includeDetails=True)
         return DeployResult.model_validate(answer)
 
-    def cancel_deploy(self, deployment_id: str) -> bool:
-        """Ask for a cancellation; True if it is done already. It is asynchronous."""
-        answer = self._call("cancelDeploy", String=deployment_id)
-        return bool(getattr(answer, "done", False))
+    def cancel_deploy(self, deployment_id: str) -> None:
+        """Ask for a cancellation, which is asynchronous: check_deploy_status tells its end."""
+        self._call("cancelDeploy", String=deployment_id)
 
     def retrieve(self, members: Mapping[str, Sequence[str]]) -> str:
         """Start retrieving components by type; the retrieval's id."""
@@ -177,7 +176,7 @@ class MetadataClient:
                 queries=queries[start : start + MAX_LIST_QUERIES],
                 asOfVersion=float(self.api_version),
             )
-            items = answer if isinstance(answer, list) else [answer] if answer is not None else []
+            items = answer if isinstance(answer, list) else []
             found += [ListedComponent.model_validate(each) for each in items]
         return found
 

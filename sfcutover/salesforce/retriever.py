@@ -129,7 +129,7 @@ class Retriever:
         types = [carrier.component_type for carrier in carriers]
         types += [OAUTH_POLICIES] if policies else []
         listed = self._client.list_metadata([each.metadata_type for each in types])
-        result = self._retrieved(_members(listed, types))
+        result = self._wait(self._client.retrieve(_members(listed, types)))
         files = self._files_of(result)
 
         def find(component_type: ComponentType, carrier: Carrier | None) -> Component:
@@ -159,8 +159,6 @@ class Retriever:
     def modified_since(self, snapshot: Snapshot) -> FileProperties | None:
         """Who saved a component when, since the snapshot was read; None where none was saved, or
         the org does not say. One request."""
-        if all(each.properties is None for each in snapshot.components):
-            return None
         now = self._properties_now(snapshot)
         for each in snapshot.components:
             newest = now[each.path]
@@ -172,13 +170,6 @@ class Retriever:
         types = [each.component_type.metadata_type for each in snapshot.components]
         listed = self._client.list_metadata(types)
         return {each.path: _properties(listed, each) for each in snapshot.components}
-
-    def retrieve(self, members: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
-        """The files of these components by path (``<folder>/<fullName>.<suffix>``)."""
-        return self._files_of(self._retrieved(members))
-
-    def _retrieved(self, members: Mapping[str, Sequence[str]]) -> RetrieveResult:
-        return self._wait(self._client.retrieve(members))
 
     def _files_of(self, result: RetrieveResult) -> dict[str, bytes]:
         where = f"{self._client.org.instance_url} retrieve {result.id}"

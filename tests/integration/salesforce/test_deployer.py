@@ -107,12 +107,36 @@ def test_an_id_that_was_known_once_is_awaited(
     stray = {
         "kind": "cross_reference_500",
         "operation": "checkDeployStatus",
-        "count": 60,
+        "count": 120,
         "skip": 1,
     }
     _, connection, deployment = started(deploy_seconds=200, faults=[stray])
-    assert connection.deployer.wait(deployment, 1800).state is DeployState.SUCCEEDED
-    assert time_.seconds > 60
+    lost: list[float] = []
+    result = connection.deployer.wait(
+        deployment, 1800, on_problem=lambda _: lost.append(time_.seconds)
+    )
+    assert result.state is DeployState.SUCCEEDED
+    assert lost[-1] > 60
+
+
+def test_a_deployment_in_progress_keeps_the_org_busy(
+    started: Callable[..., Started], time_: FakeTime
+) -> None:
+    _, connection, deployment = started(deploy_seconds=10)
+    assert not connection.deployer.is_idle()
+    time_.pause(11)
+    assert connection.deployer.is_idle()
+    assert [each.id for each in connection.deployer.requests() or ()] == [deployment]
+
+
+def test_a_validation_is_none_of_the_deployments(
+    started: Callable[..., Started], time_: FakeTime
+) -> None:
+    _, connection, deployment = started(deploy_seconds=10)
+    time_.pause(11)
+    connection.deployer.start(b"no zip", check_only=True)
+    assert [each.id for each in connection.deployer.requests() or ()] == [deployment]
+    assert connection.deployer.is_idle()
 
 
 def test_a_cancellation_is_requested_and_awaited(started: Callable[..., Started]) -> None:
@@ -170,14 +194,16 @@ def test_other_errors_do_not_end_the_polling(
     """For longer than an unknown id is awaited, as the deployment was seen before."""
     refusal = {
         **{"kind": "refuse", "operation": "checkDeployStatus", "code": code},
-        **{"message": "sorry", "skip": 1, "count": 60},
+        **{"message": "sorry", "skip": 1, "count": 120},
     }
     _, connection, deployment = started(deploy_seconds=200, faults=[refusal])
-    problems: list[SfcutoverError] = []
-    result = connection.deployer.wait(deployment, 1800, on_problem=problems.append)
+    failed: list[float] = []
+    result = connection.deployer.wait(
+        deployment, 1800, on_problem=lambda _: failed.append(time_.seconds)
+    )
     assert result.state is DeployState.SUCCEEDED
-    assert len(problems) == 60
-    assert time_.seconds > 60
+    assert len(failed) == 120
+    assert failed[-1] > 60
 
 
 def test_a_lasting_limit_ends_the_wait_at_its_deadline(

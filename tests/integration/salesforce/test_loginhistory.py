@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +13,9 @@ from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import NetworkError
 from sfcutover.salesforce.loginhistory import SUCCESS, LoginHistory
+from sfcutover.salesforce.org import Org
 from tests.integration.cutover.verifying import API, NEW, OLD, Canaries, ShiftedClock, set_list
+from tests.support import StartServer, answer, one_session
 
 
 @pytest.fixture
@@ -99,3 +102,26 @@ def test_an_unreachable_org_is_an_error(canaries: Canaries, started: datetime) -
     canaries.emulator.set_fault(Fault(kind="http_503", operation="query", count=None))
     with pytest.raises(NetworkError):
         canaries.history.redemptions(started)
+
+
+def test_only_a_redemption_from_an_address_is_read(
+    start_server: StartServer, started: datetime
+) -> None:
+    """Setup shows words in place of some addresses."""
+    redeemed: dict[str, object] = {
+        **{"Id": "0Ya1", "SourceIp": "203.0.113.10", "Status": SUCCESS, "UserId": "005"},
+        **{"LoginTime": "2026-11-23T12:00:00.000+0000", "LoginSubType": "OauthRefreshToken"},
+    }
+    others: tuple[dict[str, object], ...] = (
+        {"LoginSubType": "OauthHybridWebServerFlow"},
+        {"SourceIp": "Salesforce.com IP"},
+        {"LoginTime": None},
+    )
+    rows = [redeemed, {**redeemed, "Id": "0Ya2", "LoginSubType": None}]
+    rows += [{**redeemed, "Id": f"0Yb{number}", **each} for number, each in enumerate(others)]
+    body = json.dumps({"records": rows}).encode()
+    org = Org(one_session(start_server(lambda request: answer(request, body))))
+    found = LoginHistory(org, API).redemptions(started)
+    org.close()
+    assert found is not None
+    assert [each.id for each in found] == ["0Ya1", "0Ya2"]

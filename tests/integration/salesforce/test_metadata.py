@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import requests
+from lxml import etree
 
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import (
@@ -18,12 +19,21 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
-from sfcutover.salesforce.answers import AccessRefusedError, UnknownIdError
+from sfcutover.salesforce.answers import AccessRefusedError, NotTakenError, UnknownIdError
+from sfcutover.salesforce.deployer import Deployer
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import DeployState
 from sfcutover.util import http
-from tests.support import OpenConnection, StartEmulator, StartServer, answer, envelope, one_session
+from tests.support import (
+    OpenConnection,
+    Request,
+    StartEmulator,
+    StartServer,
+    answer,
+    envelope,
+    one_session,
+)
 
 ClientOf = Callable[..., MetadataClient]
 
@@ -232,6 +242,26 @@ def test_a_deploy_without_an_id_is_a_lost_answer(content: str, client_of: Client
         client_of(envelope(content)).deploy(b"")
 
 
+@pytest.mark.parametrize("check_only", [False, True])
+def test_a_deploy_is_all_or_nothing(check_only: bool, start_server: StartServer) -> None:
+    """With rollbackOnError false, an org keeps what has no errors (Metadata API, deploy())."""
+    bodies: list[bytes] = []
+
+    def handle(request: Request) -> None:
+        bodies.append(request.body)
+        answer(request, envelope("<deployResponse><result><id>0Af</id></result></deployResponse>"))
+
+    org = Org(one_session(start_server(handle)))
+    MetadataClient(org, "67.0").deploy(b"", check_only=check_only)
+    org.close()
+    options = etree.fromstring(bodies[0]).find(".//{*}DeployOptions")
+    assert options is not None
+    assert {etree.QName(each).localname for each in options if each.text == "true"} == {
+        *("ignoreWarnings", "rollbackOnError", "singlePackage"),
+        *(["checkOnly"] if check_only else []),
+    }
+
+
 def test_an_endless_answer_is_cut_off(
     start_emulator: StartEmulator, open_connection: OpenConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +289,12 @@ def test_redirects_are_not_followed(client_of: ClientOf, start_server: StartServ
     with pytest.raises(NetworkError, match="redirect"):
         client_of(b"", 302, Location=f"{elsewhere}/x").describe_metadata()
     assert stolen == []
+
+
+def test_a_deploy_that_is_redirected_was_not_taken(client_of: ClientOf) -> None:
+    """So it is not looked up as one whose answer was lost."""
+    with pytest.raises(NotTakenError):
+        Deployer(client_of(b"", 302, Location="http://127.0.0.1:1/x")).start(b"")
 
 
 # Faults
@@ -420,7 +456,11 @@ def test_requests_are_sent_by_the_session_of_the_org(
 
 @pytest.mark.parametrize(
     ("operation", "words"),
-    [("list", "nothing was changed in the org"), ("deploy", "no answer tells")],
+    [
+        ("list", "nothing was changed in the org"),
+        ("deploy", "no answer tells"),
+        ("cancel", "no answer tells"),
+    ],
 )
 def test_only_changing_requests_to_an_unreachable_org_leave_the_result_unknown(
     operation: str, words: str
@@ -430,6 +470,7 @@ def test_only_changing_requests_to_an_unreachable_org_leave_the_result_unknown(
     calls: dict[str, Callable[[], object]] = {
         "list": lambda: client.list_metadata(["ConnectedApp"]),
         "deploy": lambda: client.deploy(b""),
+        "cancel": lambda: client.cancel_deploy("0Af"),
     }
     with pytest.raises(NetworkError) as caught:
         calls[operation]()

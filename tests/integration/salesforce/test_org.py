@@ -83,6 +83,13 @@ def test_no_request_is_sent_before_it_is_needed(emulator: Emulator, open_org: Op
     assert len(operations(emulator, "token")) == 1
 
 
+def test_a_given_session_is_the_only_one_that_is_not_opened(
+    emulator: Emulator, open_org: OpenOrg
+) -> None:
+    assert open_org(emulator, renewable=True).opens_sessions
+    assert not open_org(emulator).opens_sessions
+
+
 def test_a_query_returns_its_records(emulator: Emulator, open_org: OpenOrg) -> None:
     (record,) = open_org(emulator).query(SOQL, VERSION)
     assert record["Name"] == "Acme Packaging"

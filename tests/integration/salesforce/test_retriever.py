@@ -6,13 +6,16 @@ import base64
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 from lxml import etree
 
 from sfcutover.allowlist.carriers import CARRIERS
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.emulator import Edit
 from sfcutover.errors import (
+    BusyError,
     ConfigError,
     DriftError,
     ExitCode,
@@ -168,6 +171,29 @@ def test_a_component_has_its_id_and_its_last_user(
     assert after.properties.modified_by == "Casey Colleague"
 
 
+@pytest.mark.parametrize("unlisted", ["trusted-ip-ranges", "token-ip-ranges"])
+def test_a_save_is_seen_where_the_org_lists_who_made_it(
+    unlisted: str, start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
+) -> None:
+    """The edit changes the token ranges. unlisted: the list of which no save was listed before."""
+    emulator = start_emulator()
+    connection = open_connection(emulator, carriers=["trusted-ip-ranges", "token-ip-ranges"])
+    before = connection.read()
+    part = Snapshot(
+        tuple(
+            replace(each, properties=None) if each.carrier == CARRIERS[unlisted] else each
+            for each in before.carriers
+        )
+    )
+    assert connection.retriever.modified_since(before) is None
+    time_.pause(5)
+    emulator.set_edit(Edit.model_validate({"add": [{"range": "192.0.2.9"}]}))
+    after = connection.read().carriers[1].properties
+    assert connection.retriever.modified_since(before) == after
+    expected = after if unlisted == "trusted-ip-ranges" else None
+    assert connection.retriever.modified_since(part) == expected
+
+
 def test_a_connected_app_is_found_by_its_own_name(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
@@ -207,6 +233,12 @@ def test_an_unknown_app_suggests_similar_names(
         connection.read()
     assert "did you mean Acme_Connector?" in caught.value.hint
     assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_an_app_in_a_namespace_without_the_component_is_no_unknown_app(org_with: OrgWith) -> None:
+    retriever, _ = org_with({}, {f"ns__{APP}": "ExternalClientApplication"})
+    with pytest.raises(DriftError, match=f"has no {SECURITY}"):
+        retriever.snapshot(APP, [TOKEN_RANGES])
 
 
 def test_a_name_similar_to_none_gets_no_suggestion(
@@ -328,6 +360,17 @@ def test_a_failed_retrieve_reports_the_reason(org_with: OrgWith) -> None:
         "</errorMessage><id>09S</id><success>false</success></result></checkRetrieveStatusResponse>"
     )
     with pytest.raises(OperationFailedError, match="no room"):
+        retriever.snapshot(APP, [TOKEN_RANGES])
+
+
+def test_a_retrieve_that_failed_for_what_passes_is_not_refused(org_with: OrgWith) -> None:
+    retriever, org = org_with({})
+    org.answers["checkRetrieveStatus"] = (
+        "<checkRetrieveStatusResponse><result><done>true</done><errorStatusCode>ORG_LOCKED"
+        "</errorStatusCode><id>09S</id><success>false</success></result>"
+        "</checkRetrieveStatusResponse>"
+    )
+    with pytest.raises(BusyError):
         retriever.snapshot(APP, [TOKEN_RANGES])
 
 

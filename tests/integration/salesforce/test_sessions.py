@@ -6,12 +6,14 @@ import os
 import re
 import socket
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 import requests
@@ -23,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from jwt import decode
 
 from sfcutover.config.org import OrgConfig
 from sfcutover.emulator.emulator import Emulator
@@ -31,7 +34,7 @@ from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError, Sfc
 from sfcutover.salesforce import sessions
 from sfcutover.salesforce.sessions import Session, SessionProvider, provider_for
 from sfcutover.util.secrets import redact
-from tests.support import StartEmulator, StartServer, answer, operations
+from tests.support import Request, StartEmulator, StartServer, answer, operations
 
 SECRET = "hunter2-0123456789"
 
@@ -137,6 +140,22 @@ def test_a_signed_assertion_opens_a_session(emulator: Emulator) -> None:
     org = jwt(emulator)
     assert is_alive(open_session(**org))
     assert provider(**org).can_renew
+
+
+def test_an_assertion_is_valid_for_three_minutes(
+    emulator: Emulator, start_server: StartServer
+) -> None:
+    """Salesforce accepts no longer time (Salesforce Help, OAuth 2.0 JWT Bearer Flow)."""
+    bodies: list[bytes] = []
+
+    def handle(request: Request) -> None:
+        bodies.append(request.body)
+        answer(request, b'{"error": "invalid_grant"}', 400)
+
+    refused(AuthError, **jwt(emulator, login_url=start_server(handle)))
+    assertion = parse_qs(bodies[0].decode())["assertion"][0]
+    claims = decode(assertion, options={"verify_signature": False})
+    assert 120 < claims["exp"] - time.time() <= 180
 
 
 def test_each_renewal_is_a_new_session(emulator: Emulator) -> None:
@@ -571,7 +590,8 @@ import json, os, sys
 at = sys.argv.index("--target-org")
 words = " ".join(sys.argv[1:at])
 with open({log!r}, "a") as log:
-    log.write(json.dumps([sys.argv[1:], os.environ.get("SF_DISABLE_TELEMETRY")]) + "\\n")
+    switches = [os.environ.get(f"SF_{{each}}") for each in {switches!r}]
+    log.write(json.dumps([sys.argv[1:], *switches]) + "\\n")
 code, text = json.load(open({answers!r})).get(words, [127, "unknown command"])
 print("Warning: an update is available", file=sys.stderr)
 sys.stdout.buffer.write(text.encode("latin-1"))
@@ -587,7 +607,12 @@ class Cli:
         self._answers, self._log = folder / "answers.json", folder / "log"
         self._all: dict[str, tuple[int, str]] = {}
         self.path.write_text(
-            STAND_IN.format(python=sys.executable, log=str(self._log), answers=str(self._answers))
+            STAND_IN.format(
+                python=sys.executable,
+                log=str(self._log),
+                answers=str(self._answers),
+                switches=("DISABLE_TELEMETRY", "AUTOUPDATE_DISABLE"),
+            )
         )
         self.path.chmod(0o755)
 
@@ -645,8 +670,8 @@ def test_the_token_of_the_cli_comes_from_its_own_command(
     assert session.instance_url == emulator.url
     assert is_alive(session)
     assert cli.calls == [
-        [["org", "display", "--target-org", "acme", "--json"], "true"],
-        [["org", "auth", "show-access-token", "--target-org", "acme", "--json"], "true"],
+        [["org", "display", "--target-org", "acme", "--json"], "true", "true"],
+        [["org", "auth", "show-access-token", "--target-org", "acme", "--json"], "true", "true"],
     ]
 
 

@@ -186,7 +186,9 @@ def call_every_operation(connection: Connection, time: FakeTime) -> None:
     client.cancel_deploy(deployment)
     time.pause(1)
     client.check_deploy_status(deployment)
-    connection.retriever.retrieve({SECURITY: [SECURITY_NAME, "Nobody"]})
+    retrieval = client.retrieve({SECURITY: [SECURITY_NAME, "Nobody"]})
+    time.pause(1)
+    client.check_retrieve_status(retrieval)
     client.describe_metadata()
 
 
