@@ -146,7 +146,7 @@ def _check_list(phase: Phase, live: Allowlist, change: Change) -> None:
                 change.old,
                 "the old {} not on the live allowlist; without the new addresses, none would "
                 "remain",
-                hint=Advice("restore the old addresses first: ", Command("deploy", "restore-old")),
+                hint=Advice("restore the old addresses first: ", Command("rollback", "--yes")),
             )
         case Phase.RESTORE_OLD | Phase.RESTORE_POLICIES:
             return  # adding is always safe, and policies are no addresses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -22,8 +23,9 @@ from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.rollback import restore_despite_signals
 from sfcutover.cutover.stepdocuments import DeployDocument
 from sfcutover.cutover.supportcase import require_self_serve
-from sfcutover.errors import InterruptedRunError, SfcutoverError
+from sfcutover.errors import Advice, Command, InterruptedRunError, SfcutoverError
 from sfcutover.output.json import print_document
+from sfcutover.output.text import RESTORED
 
 T = TypeVar("T")
 WAIT_SECONDS = 1800.0  # for one deployment
@@ -100,14 +102,24 @@ def command(
         restored = on_every_target(run, command.policies_of_add_new, run.targets)
         done += [one for each in restored for one in each]
         if run.cutover.carriers:
-            run.console.note(
-                f"next, if traffic still uses the new egress: "
-                f"{run.command_line('switch', '--revert')}"
-            )
+            run.console.note(Advice("next: ", RESTORED))
+            note_open_run(run)
     document = DeployDocument(cutover=run.cutover.name, targets=done)
     run.save(document, out)
     if run.settings.json:
         print_document(document)
+
+
+def note_open_run(run: Invocation) -> None:
+    """Name the run that has not ended, if the state can be read: restoring needs no state."""
+    from sfcutover.runs.store import open_run  # SQLAlchemy: only where it is needed
+
+    with suppress(SfcutoverError):
+        if found := open_run(run.cutover):
+            shows, ends = Command("runs", found), Command("cancel", found)
+            run.console.note(
+                Advice(f"the run {found} has not ended: ", shows, " shows it; ", ends, " ends it")
+            )
 
 
 def on_every_target(

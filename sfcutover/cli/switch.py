@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from sfcutover.allowlist.phases import Phase, check_order
+from sfcutover.allowlist.phases import Change
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cli.context import Invocation, at_terminal, command_step, pass_invocation
 from sfcutover.cli.options import out_option, outside_run_option
 from sfcutover.cutover.context import StepContext
@@ -23,7 +24,7 @@ from sfcutover.cutover.switch import (
     switch,
 )
 from sfcutover.cutover.verify import prove_old
-from sfcutover.errors import GateError, InterruptedRunError
+from sfcutover.errors import Advice, Command, DriftError, GateError, InterruptedRunError
 from sfcutover.output.json import print_document
 from sfcutover.output.text import probe_text
 from sfcutover.runs.event import moment_text
@@ -111,7 +112,6 @@ def _require_probe(run: Invocation) -> None:
 def _require_listed(run: Invocation, context: StepContext, direction: Direction) -> None:
     """Require that every target's allowlist has the addresses that traffic would use. Raises
     DriftError, or for a legacy app, GateError without a confirmed support case."""
-    needed = Phase.REMOVE_OLD if direction == "apply" else Phase.REMOVE_NEW
     for target in run.targets:
         with context.at(target).connection() as connection:
             if run.cutover.is_legacy:
@@ -119,7 +119,27 @@ def _require_listed(run: Invocation, context: StepContext, direction: Direction)
                 continue
             if direction == "apply":
                 await_idle(connection, context.clock, context.note)
-            check_order(needed, connection.read(), run.cutover.change)
+            _require_on(connection.read(), run.cutover.change, direction)
+
+
+def _require_on(live: Snapshot, change: Change, direction: Direction) -> None:
+    """Raises DriftError naming the first allowlist without an address that traffic would use."""
+    side, ranges, fix = (
+        ("new", change.new, Advice("deploy add-new first: ", Command("deploy", "add-new")))
+        if direction == "apply"
+        else ("old", change.old, Advice("restore them first: ", Command("rollback", "--yes")))
+    )
+    for component in live.carriers:
+        if missing := component.allowlist.uncovered(ranges):
+            one = len(missing) == 1
+            named = f"{side} address{'' if one else 'es'} {', '.join(map(str, missing))}"
+            raise DriftError(
+                f"traffic from the {named} would be refused: {'it is' if one else 'they are'} not "
+                "on the allowlist",
+                where=component.path,
+                hint=fix,
+                impact="no traffic was moved",
+            )
 
 
 def _require_confirmed(confirmations: Confirmations, direction: Direction) -> None:

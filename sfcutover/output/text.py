@@ -28,6 +28,11 @@ _MARKS = {"done": "ok", "failed": "FAILED", "running": "running"}
 
 KEYS = "type a and Enter to approve, or c and Enter to cancel the run"
 
+_FACTS = {
+    "restore-old": "the old addresses are allowed again",
+    "remove-new": "the addresses that this cutover added are off the allowlist",
+    "restore-policies": "the policies are as they were before the cutover",
+}
 _NEXT: dict[str, Text] = {
     "add-new": (
         "move your traffic to the new addresses and verify each by a redemption. The allowlist "
@@ -39,13 +44,15 @@ _NEXT: dict[str, Text] = {
         "; restore the old addresses if they fail: ",
         Command("rollback"),
     ),
-    "restore-old": "the old addresses are allowed again; traffic can return to them",
-    "remove-new": "the addresses that this cutover added are off the allowlist",
-    "restore-policies": "the policies are as they were before the cutover",
 }
 
+RESTORED = Advice(
+    "check that redemptions succeed; only if they still fail through the new egress: ",
+    Command("switch", "--revert"),
+)
+"""What follows once the old addresses are restored on every target."""
 _WITHOUT_LISTS = Advice(
-    "the policies are as shown; restore the earlier ones: ",
+    "to restore the earlier policies: ",
     Command("rollback", "--to", "baseline"),
 )
 
@@ -76,8 +83,10 @@ def _live(deployed: DeployTargetDocument, done: str, ids: str, is_watched: bool)
     for component in deployed.live:
         lines.append(f"  {component.carrier}: {', '.join(each.range for each in component.ranges)}")
     is_of_lists = deployed.live or phase == "restore-policies"
-    next_ = _NEXT[phase] if is_of_lists else _WITHOUT_LISTS
-    return "\n".join([*lines, *([] if is_watched else [f"next: {shown(next_)}"])])
+    if is_of_lists and phase in _FACTS:
+        lines.append(f"  {_FACTS[phase]}")
+    next_ = _NEXT.get(phase) if is_of_lists else _WITHOUT_LISTS
+    return "\n".join([*lines, *([f"next: {shown(next_)}"] if next_ and not is_watched else [])])
 
 
 def result_text(result: DeployResult) -> str:

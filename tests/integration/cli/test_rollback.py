@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
+from sfcutover.config.state import State
+from sfcutover.config.values import Text
 from sfcutover.emulator.faults import Fault
+from sfcutover.runs.database import Database
+from sfcutover.runs.store import RunOptions, RunStore
 from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import Desk, HeldClock
 from tests.integration.cli.traffic import (
@@ -17,6 +22,7 @@ from tests.integration.cli.traffic import (
     verify_with,
 )
 from tests.integration.cutover.verifying import set_list
+from tests.integration.runs.working import config_of
 
 
 @pytest.fixture
@@ -54,10 +60,34 @@ def test_rollback_restores_the_old_addresses_without_any_gate(removed: Desk) -> 
         result = removed.run("rollback", "--yes", "--json")
     assert result.code == 0
     assert result.json("deploy")["targets"][0]["phase"]["phase"] == "restore-old"
-    assert "sfcutover switch --revert" in result.err
+    assert result.err.splitlines()[-1] == (
+        "next: check that redemptions succeed; only if they still fail through the new egress: "
+        "sfcutover switch --revert"
+    )
     assert on_list(removed, *OLD, *NEW)
     assert {one.result for one in removed.emulator.redemptions} == {"redeemed"}
     assert sorted(path.name for path in removed.folder.iterdir()) == ["cutover.yaml"]
+
+
+def test_a_run_that_has_not_ended_is_named_after_a_rollback(removed: Desk) -> None:
+    database = Database.open(State(url=Text(literal=f"sqlite:///{removed.folder / 'kept.db'}")))
+    removed.configure(state={"url": f"sqlite:///{removed.folder / 'kept.db'}"})
+    name = yaml.safe_load(removed.config.read_text())["name"]
+    assert RunStore(database).begin(name, config_of("Acme"), RunOptions()).id == f"{name}.1"
+    result = removed.run("rollback", "--yes")
+    assert result.err.splitlines()[-1] == (
+        f"the run {name}.1 has not ended: sfcutover runs {name}.1 shows it; "
+        f"sfcutover cancel {name}.1 ends it"
+    )
+    assert "  the old addresses are allowed again" in result.out.splitlines()
+    database.close()
+
+
+def test_an_unusable_state_does_not_fail_a_rollback(removed: Desk) -> None:
+    (removed.folder / "kept.db").write_text("not a database")
+    removed.configure(state={"url": f"sqlite:///{removed.folder / 'kept.db'}"})
+    assert removed.run("rollback", "--yes").code == 0
+    assert on_list(removed, *OLD, *NEW)
 
 
 def test_rollback_deploys_nothing_if_nothing_changed(desk: Desk) -> None:

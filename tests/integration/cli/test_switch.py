@@ -59,18 +59,30 @@ def test_traffic_from_an_unexpected_address_ends_with_exit_code_5(ready: Desk) -
 
 
 @pytest.mark.parametrize(
-    ("words", "on_the_list", "part"),
+    ("words", "on_the_list", "part", "fix"),
     [
-        (("switch",), (*OLD, NEW[0]), f"the new address {NEW[1]} is not on the live allowlist"),
-        (("switch", "--revert"), (OLD[0], *NEW), f"the old address {OLD[1]} is not on the live"),
+        (
+            ("switch",),
+            (*OLD, NEW[0]),
+            f"the new address {NEW[1]} would be refused: it is not on the allowlist",
+            "deploy add-new first: sfcutover deploy add-new",
+        ),
+        (
+            ("switch", "--revert"),
+            NEW,
+            f"the old addresses {', '.join(OLD)} would be refused: they are not on the allowlist",
+            "restore them first: sfcutover rollback --yes",
+        ),
     ],
 )
 def test_no_traffic_moves_to_an_address_that_is_not_on_the_allowlist(
-    words: tuple[str, ...], on_the_list: tuple[str, ...], part: str, ready: Desk
+    words: tuple[str, ...], on_the_list: tuple[str, ...], part: str, fix: str, ready: Desk
 ) -> None:
     set_list(ready.emulator, *on_the_list)
     ready.configure(switch=command("open('moved', 'w')"))
-    ready.run(*words).refused(4, part)
+    result = ready.run(*words)
+    result.refused(4, f"traffic from {part}")
+    assert (result.impact, result.hint) == ("no traffic was moved", fix)
     assert not (ready.folder / "moved").exists()
 
 

@@ -404,7 +404,7 @@ def test_remove_new_is_refused_until_every_old_address_is_live() -> None:
     with pytest.raises(DriftError) as caught:
         check_order(Phase.REMOVE_NEW, on(Allowlist((*NEW, OLD[0]))), CHANGE)
     assert "203.0.113.11 is not on the live allowlist" in caught.value.message
-    assert caught.value.hint.endswith("sfcutover deploy restore-old")
+    assert caught.value.hint.endswith("sfcutover rollback --yes")
     check_order(Phase.REMOVE_NEW, on(Allowlist((*OLD, *NEW))), CHANGE)
 
 
