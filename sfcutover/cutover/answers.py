@@ -11,7 +11,8 @@ from sfcutover.cutover.stepresult import Problem
 from sfcutover.cutover.steprunner import Approval, Question
 from sfcutover.errors import Advice, Command, GateError
 from sfcutover.runs.event import CANCEL_REQUESTED, Event
-from sfcutover.runs.store import RunStore, config_text, fingerprint
+from sfcutover.runs.store import RunStore, config_text
+from sfcutover.util.files import fingerprint
 
 APPROVED = "approved"  # an event
 

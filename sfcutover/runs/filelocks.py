@@ -70,7 +70,6 @@ class FileLocks:
 
     @contextmanager
     def taking(self, process: str) -> Iterator[bool]:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._path(process)
         try:
             with process_lock(path).acquire(blocking=False):

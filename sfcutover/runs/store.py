@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -281,11 +280,6 @@ def cutover_of(text: str) -> Cutover:
     data = json.loads(text)
     data.pop("templates", None)
     return Cutover.model_validate(data)
-
-
-def fingerprint(text: str) -> str:
-    """128 bits of SHA-256, as hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def differences(before: str, after: str) -> list[str]:
