@@ -13,6 +13,7 @@ from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.runcontroller import Permissions, RunController
 from sfcutover.cutover.runfollower import View, failure_of_run, follow
 from sfcutover.errors import Advice, Command, ConfigError, InterruptedRunError
+from sfcutover.output.console import shown
 from sfcutover.runs.store import RunStore
 from sfcutover.util.ciprovider import current_actor
 
@@ -60,7 +61,7 @@ def command(
         ended = progress.ended
         invocation.console.data(f"{ended.text('outcome')}: {ended.text('message')}")
         invocation.console.data(f"  impact: {ended.text('impact')}")
-        invocation.console.note(f"next: {ended.text('next')}")
+        invocation.console.note(f"  next:   {shown(ended.advice('next'))}")
     if (failure := failure_of_run(store.find(run.id), progress)) and not _is_canceled(progress):
         raise failure
 

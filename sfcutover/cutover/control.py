@@ -47,6 +47,11 @@ class ControlEvidence(StepEvidence):
     body: str | None = None
     """Body of the refusal, one line, without secrets; null where there was none."""
 
+    @property
+    def is_made(self) -> bool:
+        """True if an address that is not on the list redeemed, or tried to."""
+        return self.outcome not in ("skipped", "off")
+
 
 class ControlTargetDocument(ControlEvidence):
     """The control of one target."""
@@ -104,7 +109,8 @@ def _why_impossible(live: Allowlist | None, new: tuple[IpRange, ...]) -> str | N
     if live is None:
         return "this cutover does not read the allowlist that gates redemptions"
     if listed := live.covered(new):
-        return f"{', '.join(map(str, listed))} is already on the allowlist"
+        be = "is" if len(listed) == 1 else "are"
+        return f"{', '.join(map(str, listed))} {be} already on the allowlist"
     return None
 
 

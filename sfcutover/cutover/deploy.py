@@ -372,6 +372,7 @@ class PhaseDeployment:
             diff=PhaseDocument.of(planned),
             differences=list(differences),
             clearance=self._permit.reason if self._permit else None,
+            quiet=self._permit.quiet if self._permit else None,
             external_changes=self._changes,
         )
 

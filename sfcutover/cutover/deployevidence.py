@@ -23,7 +23,8 @@ class DeployEvidence(StepEvidence):
     sent: ids of all that the org took. start: what the phase was computed from, as SHA-256 of each
     component by its path; before: its lists; component_ids: the org's, by path. live: the lists as
     read last. differences: what reads back different and does no harm. clearance: what let the
-    phase remove addresses. external_changes: what others saved meanwhile.
+    phase remove addresses; quiet: of that, what the quiet checks have shown. external_changes: what
+    others saved meanwhile.
     """
 
     phase: PhaseName
@@ -36,6 +37,7 @@ class DeployEvidence(StepEvidence):
     diff: PhaseDocument
     differences: list[str]
     clearance: str | None = None
+    quiet: str | None = None
     organization_id: str | None = None
     component_ids: dict[str, str] = Field(default_factory=dict)
     start: dict[str, str] = Field(default_factory=dict)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
+from sfcutover.cutover.control import ControlEvidence
 from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.dispatch import parse_result
 from sfcutover.cutover.evidence import Evidence
@@ -29,13 +30,16 @@ _UNDECIDED = (
 )
 
 
+StepMark = Literal["running", "done", "failed", "skipped", "unproven"]
+
+
 @dataclass
 class StepState:
     """A step on one target, or on the run as a whole (target None). Times in seconds since 1970.
 
     tries: how often it was started; newest_start: of the newest try. kind: of the problem, as
-    Problem has it. needed: False where it found everything done. redeemed: the canary's own
-    redemptions in this try.
+    Problem has it. needed: False where it found everything done. open: why it was skipped, or what
+    it leaves unproven. redeemed: the canary's own redemptions in this try.
     """
 
     name: str
@@ -47,14 +51,20 @@ class StepState:
     newest_start: float = 0.0
     kind: str = ""
     needed: bool = True
+    is_skipped: bool = False
+    open: str = ""
     redeemed: int = 0
 
     @property
-    def mark(self) -> str:
-        """running, done or failed."""
+    def mark(self) -> StepMark:
+        """How it stands. skipped: it was not made; unproven: it was, and showed nothing."""
         if self.ended is None:
             return "running"
-        return "failed" if self.problem else "done"
+        if self.problem:
+            return "failed"
+        if self.is_skipped:
+            return "skipped"
+        return "unproven" if self.open else "done"
 
     @property
     def undecided(self) -> bool:
@@ -296,6 +306,8 @@ class RunProgress:
                 state.problem, state.kind = f"rolling back: {'; '.join(reasons)}", "failed"
             case DeployEvidence(changed=changed):
                 state.needed = changed
+            case ControlEvidence(outcome=outcome, reason=reason) as made if outcome != "shown":
+                state.is_skipped, state.open = not made.is_made, reason
             case VerifyEvidence(proof=proof):
                 self.prove(state.name, state.target or "", proof)
         self.wakes.pop(_key(event), None)

@@ -43,13 +43,15 @@ class RemovalPermit:
     """This phase may remove what it removes. reason: what was proven.
 
     doubt: what nothing has shown, in a sentence; the permit does not count until it is answered.
-    lists: that were proven; it counts for no others. None where nothing was.
+    lists: that were proven; it counts for no others. None where nothing was. quiet: what the quiet
+    checks have shown, in words; None where there are none.
     """
 
     phase: Phase
     reason: str
     doubt: str | None = None
     lists: Mapping[str, ProvenList] | None = None
+    quiet: str | None = None
 
     def answered(self, how: str) -> RemovalPermit:
         """The same, where the operator has said that customers have left. how: recorded."""
@@ -136,13 +138,14 @@ class RemovalGate:
         doubt = self.doubt(evidence)
         use = AddressUse(self.history, evidence)
         use.require_quiet(self.removed)
-        quiet = ""
+        reason = f"{len(evidence.addresses)} addresses proven by {evidence.proven_by}"
+        quiet = None
         if self.quiet is not None:
-            quiet = f"; {self.quiet.require()}"
+            quiet = self.quiet.require()
             use.require_quiet(self.removed)  # meanwhile
-        reason = f"{len(evidence.addresses)} addresses proven by {evidence.proven_by}{quiet}"
+            reason = f"{reason}; {quiet}"
         lists = evidence.lists if self.wanted.confirmed is None else None
-        return RemovalPermit(self.phase, reason, doubt, lists)
+        return RemovalPermit(self.phase, reason, doubt, lists, quiet)
 
     def seconds_to_settle(self, evidence: Evidence) -> float:
         """What is left of settle, by the org's clock."""

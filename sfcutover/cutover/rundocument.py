@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from sfcutover.cutover.progress import RunProgress, StepState
+from sfcutover.cutover.progress import RunProgress, StepMark, StepState
 from sfcutover.runs.event import moment_text
 from sfcutover.runs.store import Run
 from sfcutover.util.document import DeploymentId, Document, UtcTime
@@ -19,8 +19,8 @@ class RunStepDocument(Document):
     """Name of the step."""
     target: str | None
     """Name of the target; null for a step of the whole run."""
-    state: Literal["running", "done", "failed"]
-    """How the step stands."""
+    state: StepMark
+    """How the step stands; skipped: it was not made; unproven: it was made and showed nothing."""
     started: UtcTime
     """When it started first, UTC, ISO 8601."""
     ended: UtcTime | None
@@ -28,21 +28,18 @@ class RunStepDocument(Document):
     tries: int
     """How often it was tried."""
     problem: str | None
-    """Why it failed; null where it did not."""
+    """Why it failed, or was skipped, or what it leaves unproven; else null."""
 
     @classmethod
     def of(cls, step: StepState) -> RunStepDocument:
-        state: Literal["running", "done", "failed"] = "running"
-        if step.ended is not None:
-            state = "failed" if step.problem else "done"
         return cls(
             step=step.name,
             target=step.target,
-            state=state,
+            state=step.mark,
             started=moment_text(step.started),
             ended=None if step.ended is None else moment_text(step.ended),
             tries=step.tries,
-            problem=step.problem,
+            problem=step.problem or step.open or None,
         )
 
 

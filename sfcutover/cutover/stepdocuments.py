@@ -48,6 +48,8 @@ class DeployTargetDocument(Document):
     """What reads back different and does no harm."""
     clearance: str | None = None
     """What let the phase remove addresses: the proof, or the operator's reason."""
+    quiet: str | None = None
+    """What the quiet checks have shown, in words; null where there are none."""
     follow_up: str | None = None
     """Of --async: the command that waits for the deployment."""
     external_changes: list[ExternalChangeDocument] = Field(default_factory=list)
@@ -75,6 +77,7 @@ class DeployTargetDocument(Document):
             live=evidence.live if evidence.outcome == "deployed" else [],
             differences=evidence.differences,
             clearance=evidence.clearance,
+            quiet=evidence.quiet,
             external_changes=evidence.external_changes,
         )
 

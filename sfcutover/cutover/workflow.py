@@ -224,7 +224,7 @@ class Workflow:
             "done",
             ExitCode.DONE,
             f"{where}{may_change}",
-            "every new address was proven by redemptions; the old ones are no longer allowed",
+            "redemptions succeeded through every new address; no old one is on an allowlist",
             Advice(Command("report", "--format", "html", "--out", "report.html")),
         )
 

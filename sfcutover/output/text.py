@@ -10,6 +10,7 @@ import click
 
 from sfcutover.allowlist.phases import DONE_OR_SWAPPED
 from sfcutover.config.verify import called
+from sfcutover.cutover.progress import StepMark
 from sfcutover.errors import Advice, Command, Text
 from sfcutover.output.console import shown
 
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 AWAITING_APPROVAL, ACTION_REQUIRED = "AWAITING APPROVAL", "ACTION REQUIRED"
 _RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
 _VERDICT_COLORS = {"passed": "green", "failed": "red"}
-_MARKS = {"done": "ok", "failed": "FAILED", "running": "running"}
+_MARKS: dict[StepMark, str] = {
+    "done": "ok",
+    "failed": "FAILED",
+    "running": "running",
+    "skipped": "skipped",
+    "unproven": "unproven",
+}
 
 KEYS = "type a and Enter to approve, or c and Enter to cancel the run"
 

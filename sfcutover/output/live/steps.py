@@ -7,7 +7,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sfcutover.cutover.progress import BACK, FORWARDS, OCCASIONAL, TITLES, Deployment, StepState
+from sfcutover.cutover.progress import (
+    BACK,
+    FORWARDS,
+    OCCASIONAL,
+    TITLES,
+    Deployment,
+    StepMark,
+    StepState,
+)
 from sfcutover.output.live.lines import (
     Line,
     Picture,
@@ -104,7 +112,12 @@ class _Step:
 
     @property
     def _done(self) -> int:
-        return sum(state.mark == "done" for state in self.states)
+        return sum(state.mark in ("done", "skipped", "unproven") for state in self.states)
+
+    @property
+    def _open(self) -> set[StepMark]:
+        """skipped or unproven, on some target."""
+        return {state.mark for state in self.states} & {"skipped", "unproven"}
 
     @property
     def _running(self) -> list[StepState]:
@@ -129,7 +142,10 @@ class _Step:
         if self._done < self._total:
             mark = marks.skipped if self.picture.goes_no_further else marks.waiting
             return "dim", mark, Weight.TO_COME
-        return "good", marks.done if self._was_needed else marks.skipped, Weight.DONE
+        if "unproven" in self._open:
+            return "warn", marks.undecided, Weight.DONE
+        is_made = self._was_needed and not self._open
+        return "good", marks.done if is_made else marks.skipped, Weight.DONE
 
     @property
     def _was_needed(self) -> bool:
@@ -162,6 +178,8 @@ class _Step:
 
     def _remarks_when_done(self) -> Iterator[Span]:
         sent = _deployments_of(self.picture, self.name)
+        for mark in sorted(self._open):
+            yield mark, "warn"
         if not self._was_needed:
             yield "already in place", "dim"
         elif len(self.states) == 1 and sent:
@@ -172,6 +190,8 @@ def _detail_lines(picture: Picture, states: Sequence[StepState]) -> Iterator[Lin
     """One step on its targets. What failed comes first, then what has run longest."""
     failed = [_problem(picture, state) for state in states if state.mark == "failed"]
     yield from _some(failed, "failed", "bad")
+    open_ = [_open_line(state) for state in states if state.mark in ("skipped", "unproven")]
+    yield from _some(open_, "of them", "dim")
     running = [state for state in states if state.mark == "running"]
     several = len(picture.progress.targets) > 1
     lagging = (_running_line(picture, state, several) for state in sorted(running, key=_begun))
@@ -203,6 +223,11 @@ def _problem(picture: Picture, state: StepState) -> Line:
     place = f"{state.target}: " if state.target else ""
     text = f"{mark.strip()} {place}{word}: {state.problem}"
     return Line.of(text, style, Weight.ALARM, _INDENT, whole=picture.left)
+
+
+def _open_line(state: StepState) -> Line:
+    place = f"{state.target}: " if state.target else ""
+    return Line.of(f"{place}{state.mark}: {state.open}", "dim", Weight.DETAIL, _INDENT)
 
 
 def _running_line(picture: Picture, state: StepState, several: bool) -> Line | None:

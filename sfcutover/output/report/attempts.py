@@ -37,6 +37,10 @@ class ReportStepDocument(Document):
     """Targets on which this try failed."""
     running: int
     """Targets on which this try runs."""
+    skipped: int
+    """Targets on which this try was not made."""
+    unproven: int
+    """Targets on which this try was made and showed nothing."""
     interrupted: int
     """Targets on which the process ended before this try did, so that another try followed."""
     started: UtcTime
@@ -46,7 +50,7 @@ class ReportStepDocument(Document):
     seconds: float | None
     """Seconds from the first start to the last end; null where there is no end."""
     problems: list[str]
-    """Why it failed, by target, in words."""
+    """Why it failed or was skipped, or what it leaves unproven, by target, in words."""
 
 
 def steps(data: RunData) -> list[ReportStepDocument]:
@@ -83,13 +87,15 @@ def _step(states: list[StepState]) -> ReportStepDocument:
         done=marks.count("done"),
         failed=marks.count("failed"),
         running=marks.count("running"),
+        skipped=marks.count("skipped"),
+        unproven=marks.count("unproven"),
         interrupted=marks.count(INTERRUPTED),
         started=moment_text(started),
         ended=None if ended is None else moment_text(ended),
         seconds=None if ended is None else round(ended - started, 3),
         problems=[
-            f"{each.target}: {each.problem}" if each.target else each.problem
+            f"{each.target}: {words}" if each.target else words
             for each in states
-            if each.problem
+            if (words := each.problem or each.open)
         ],
     )

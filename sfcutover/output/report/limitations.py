@@ -195,7 +195,7 @@ class Limitations:
         share = canary_share(self.data, targets)
         known = named_by_history([each for each in self.proofs if each.target in targets])
         where = f"LoginHistory of {names_of(targets)} shows"
-        end = "nothing shows that customers' traffic has moved."
+        end = self._of_customers(targets)
         if not new:
             yield f"{where} no redemption through a new address: {end}"
         elif known and new <= share:
@@ -204,6 +204,16 @@ class Limitations:
                 f"{where} {many} through the new addresses, no more than this run's own canary "
                 f"made ({share:,}): {end}"
             )
+
+    def _of_customers(self, targets: list[str]) -> str:
+        """What else shows that customers have left the old addresses of these targets."""
+        removals = self.data.found(DeployEvidence, "remove-old")
+        quiet = {each.target: each.content.quiet for each in removals}
+        shown = [quiet.get(name) for name in targets]
+        if not all(shown):
+            return "nothing shows that customers' traffic has moved."
+        words = "; ".join(dict.fromkeys(filter(None, shown)))
+        return f"that customers have left the old addresses rests on {words}."
 
     def _of_lists(self) -> Iterator[str]:
         never = [each.name for each in self.targets if not each.lists]

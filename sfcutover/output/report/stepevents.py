@@ -179,6 +179,7 @@ def _evidence(done: DeployTargetDocument) -> DeployEvidence:
         diff=done.phase,
         differences=done.differences,
         clearance=done.clearance,
+        quiet=done.quiet,
         external_changes=done.external_changes,
     )
 

@@ -300,3 +300,32 @@ def test_an_alert_is_shown_in_a_prominent_box_until_it_is_resolved() -> None:
     story.start("restore-old", "eu")
     story.end("restore-old", "eu")
     assert "ACTION REQUIRED" not in viewed.screen()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "mark", "word"),
+    [
+        ("shown", " ✓", ""),
+        ("skipped", " –", "skipped"),
+        ("off", " –", "skipped"),
+        ("not-shown", " ?", "unproven"),
+        ("inconclusive", " ?", "unproven"),
+    ],
+)
+def test_only_a_control_that_was_refused_is_shown_as_done(
+    outcome: str, mark: str, word: str
+) -> None:
+    story = Story("eu", "us")
+    for target in ("eu", "us"):
+        story.start("control", target)
+    for target, found in (("us", "shown"), ("eu", outcome)):
+        evidence = {"outcome": found, "reason": "it is on the list", "body": None}
+        story.tell("step-ended", "control", target, seconds=1.0, evidence=evidence, problem=None)
+    text = viewed_run(story).screen()
+    line = line_with(text, "control: ")
+    assert line.startswith(mark)
+    assert "2/2" in line
+    if word:
+        assert word in line
+        assert f"eu: {word}: it is on the list" in text
+    assert "us: " not in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -108,6 +108,25 @@ def test_redemptions_of_the_canary_alone_are_not_customer_traffic() -> None:
         "LoginHistory of packaging shows 11 redemptions through the new addresses, no more than "
         "this run's own canary made (11): nothing shows that customers' traffic has moved."
     ]
+
+
+def test_what_the_quiet_checks_have_shown_is_named() -> None:
+    story = canary_only()
+    quiet = "requests through the old proxy passed for 30 s (= 0)"
+    for event in story.events:
+        if (event.kind, event.step) == ("step-ended", "remove-old"):
+            event.data["evidence"] = {**story_evidence(event.data), "quiet": quiet}
+    assert document(story).unproven == [
+        "LoginHistory of packaging shows 11 redemptions through the new addresses, no more than "
+        "this run's own canary made (11): that customers have left the old addresses rests on "
+        f"{quiet}."
+    ]
+
+
+def story_evidence(data: Mapping[str, object]) -> dict[str, object]:
+    found = data["evidence"]
+    assert isinstance(found, dict)
+    return found
 
 
 def test_a_redemption_beyond_those_of_the_canary_is_of_a_customer() -> None:
