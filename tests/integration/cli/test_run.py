@@ -190,6 +190,7 @@ def test_a_paused_run_is_canceled_and_reports_the_allowlists(here: World) -> Non
     code, out = here.call("cancel", "--note", "not today")
     assert code == 0, out
     assert "no deployment is in flight; packaging: old and new addresses" in out
+    assert "  next:   sfcutover run starts a new run from this state" in out
     assert here.runs()[0]["state"] == "canceled"
     assert here.live == {*OLD, *NEW}
     assert here.call("cancel")[0] == 2
