@@ -130,7 +130,7 @@ def _of_command(run: Invocation) -> _Ending:
 
 
 def _of_run(run: Invocation, store: RunStore) -> _Ending:
-    """What is under way in other threads is finished, or kept from beginning, first."""
+    """After other threads have finished what must not be cut off, and start nothing more."""
     from sfcutover.cutover.progress import RunProgress
     from sfcutover.cutover.runfollower import lists_at_risk
     from sfcutover.runs.background import BackgroundThread

@@ -113,7 +113,7 @@ class Step:
         }
 
     def summary(self) -> str:
-        """The error first, as it is what a person looks for."""
+        """The error first: a reader looks for it."""
         from sfcutover.output.markdown.summary import (
             deployments_markdown,
             failure_markdown,

@@ -129,7 +129,7 @@ def use_config(config: Path | str) -> None:
 
 
 def shown(text: Text | Command) -> str:
-    """The text with its commands as a person can paste them."""
+    """The text with its commands as they can be pasted into a shell."""
     return written(text, _given.config)
 
 

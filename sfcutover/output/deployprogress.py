@@ -109,7 +109,7 @@ class LiveProgress(LineProgress):
 
 @contextmanager
 def progress_for(target: str, settings: Settings) -> Iterator[LineProgress]:
-    """The bar on a person's terminal; lines everywhere else."""
+    """The bar at a terminal; lines everywhere else."""
     if settings.json or not is_redrawn(settings, os.environ):
         yield LineProgress(target, quiet=settings.quiet)
         return
