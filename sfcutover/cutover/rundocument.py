@@ -7,9 +7,15 @@ from typing import Literal
 from pydantic import Field
 
 from sfcutover.cutover.progress import RunProgress, StepMark, StepState
+from sfcutover.cutover.runfollower import lists_at_risk
 from sfcutover.runs.event import moment_text
 from sfcutover.runs.store import Run
 from sfcutover.util.document import DeploymentId, Document, UtcTime
+
+RunState = Literal["running", "waiting", "interrupted", "done", "failed", "rolled-back", "canceled"]
+
+
+RunStepState = Literal[StepMark, "interrupted"]
 
 
 class RunStepDocument(Document):
@@ -19,23 +25,25 @@ class RunStepDocument(Document):
     """Name of the step."""
     target: str | None
     """Name of the target; null for a step of the whole run."""
-    state: StepMark
-    """How the step stands; skipped: it was not made; unproven: it was made and showed nothing."""
+    state: RunStepState
+    """How the step stands; skipped: it was not made; unproven: it was made and showed nothing;
+    interrupted: it has started, and no process is executing it."""
     started: UtcTime
     """When it started first, UTC, ISO 8601."""
     ended: UtcTime | None
-    """When it ended, UTC, ISO 8601; null while it runs."""
+    """When it ended, UTC, ISO 8601; null until it has."""
     tries: int
     """How often it was tried."""
     problem: str | None
     """Why it failed, or was skipped, or what it leaves unproven; else null."""
 
     @classmethod
-    def of(cls, step: StepState) -> RunStepDocument:
+    def of(cls, step: StepState, run: RunState) -> RunStepDocument:
+        is_interrupted = run == "interrupted" and step.mark == "running"
         return cls(
             step=step.name,
             target=step.target,
-            state=step.mark,
+            state="interrupted" if is_interrupted else step.mark,
             started=moment_text(step.started),
             ended=None if step.ended is None else moment_text(step.ended),
             tries=step.tries,
@@ -50,9 +58,9 @@ class RunDocument(Document):
     """Id of the run."""
     cutover: str
     """Name of the cutover."""
-    state: Literal["running", "waiting", "left", "done", "failed", "rolled-back", "canceled"]
-    """How the run stands: running, waiting (for the operator), left (no process executes it), or
-    how it ended."""
+    state: RunState
+    """How the run stands: running, waiting (for the operator), interrupted (no process is executing
+    it), or how it ended."""
     started: UtcTime
     """When it started, UTC, ISO 8601."""
     ended: UtcTime | None
@@ -63,6 +71,8 @@ class RunDocument(Document):
     """Host and process that execute it; null where none does."""
     waits_for: str | None
     """What it waits for; null where it does not wait."""
+    unwatched: list[str]
+    """Targets whose old addresses may be off the allowlist while no process monitors it."""
     message: str | None
     """How it ended, in words; null while it lasts."""
     steps: list[RunStepDocument]
@@ -82,13 +92,11 @@ class RunDocument(Document):
             exit_code=run.exit_code,
             place=place,
             waits_for=progress.pause.message if progress.pause else None,
+            unwatched=lists_at_risk(progress) if state in ("waiting", "interrupted") else [],
             message=progress.ended.text("message") if progress.ended else None,
-            steps=[RunStepDocument.of(step) for step in progress.steps.values()],
+            steps=[RunStepDocument.of(step, state) for step in progress.steps.values()],
             deployments=[each.id for each in progress.deployments.values()],
         )
-
-
-RunState = Literal["running", "waiting", "left", "done", "failed", "rolled-back", "canceled"]
 
 
 def run_state(run: Run, progress: RunProgress, place: str | None) -> RunState:
@@ -99,7 +107,7 @@ def run_state(run: Run, progress: RunProgress, place: str | None) -> RunState:
         case _ if progress.pause is not None:
             return "waiting"
         case _:
-            return "left" if place is None else "running"
+            return "interrupted" if place is None else "running"
 
 
 class RunsDocument(Document):

@@ -10,14 +10,13 @@ import click
 
 from sfcutover.allowlist.phases import DONE_OR_SWAPPED
 from sfcutover.config.verify import called
-from sfcutover.cutover.progress import StepMark
 from sfcutover.errors import Advice, Command, Text
 from sfcutover.output.console import shown
 
 if TYPE_CHECKING:
     from sfcutover.cutover.evidence import CanaryEvidence, Evidence
     from sfcutover.cutover.probe import ProbeResult
-    from sfcutover.cutover.rundocument import RunDocument, RunStepDocument
+    from sfcutover.cutover.rundocument import RunDocument, RunStepDocument, RunStepState
     from sfcutover.cutover.stepdocuments import DeployTargetDocument
     from sfcutover.cutover.watchtrigger import RoundDocument
     from sfcutover.salesforce.results import DeployResult
@@ -25,13 +24,15 @@ if TYPE_CHECKING:
 AWAITING_APPROVAL, ACTION_REQUIRED = "AWAITING APPROVAL", "ACTION REQUIRED"
 _RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
 _VERDICT_COLORS = {"passed": "green", "failed": "red"}
-_MARKS: dict[StepMark, str] = {
+_MARKS: dict[RunStepState, str] = {
     "done": "ok",
     "failed": "FAILED",
     "running": "running",
+    "interrupted": "interrupted",
     "skipped": "skipped",
     "unproven": "unproven",
 }
+_WIDEST_MARK = max(map(len, _MARKS.values()))
 
 KEYS = "type a and Enter to approve, or c and Enter to cancel the run"
 
@@ -182,13 +183,35 @@ def _run_line(run: RunDocument, width: int) -> str:
     if run.exit_code:
         parts.append(f"exit {run.exit_code}")
     if run.place:
-        parts.append(f"at {run.place}")
+        parts.append(f"on host {run.place}")
     if run.waits_for:
         approve = shown(Command("approve", run.id))
         parts.append(f"paused: {run.waits_for}; approve: {approve}")
-    if run.state == "left":
-        parts.append(f"interrupted: no process is executing it; resume: {shown(Command('run'))}")
-    return "  ".join(parts)
+    return "\n".join(["  ".join(parts), *_interruption(run), *_risk(run)])
+
+
+def _interruption(run: RunDocument) -> Iterator[str]:
+    """Where an interrupted run has stopped, and how it resumes."""
+    if run.state != "interrupted":
+        return
+    open_ = dict.fromkeys(step.step for step in run.steps if step.state == "interrupted")
+    where = f"at {', '.join(open_)}" if open_ else "between two steps"
+    yield f"  stopped {where}: no process is executing it"
+    if not run.unwatched:
+        yield f"  resume: {shown(Command('run'))}"
+
+
+def _risk(run: RunDocument) -> Iterator[str]:
+    """That the old addresses may be off an allowlist that no process monitors."""
+    if run.unwatched:
+        names = ", ".join(run.unwatched)
+        yield (
+            f"  WARNING: the old addresses may be missing from the allowlist of {names}, and no "
+            "process monitors it"
+        )
+        if run.state == "interrupted":
+            yield f"  either resume, to watch: {shown(Command('run'))}"
+        yield f"  or restore the old addresses: {shown(Command('rollback', '--yes'))}"
 
 
 def _step_line(step: RunStepDocument) -> str:
@@ -197,7 +220,7 @@ def _step_line(step: RunStepDocument) -> str:
     again = f"  ({step.tries} tries)" if step.tries > 1 else ""
     problem = f"  {step.problem}" if step.problem else ""
     time = f"{step.started[11:19]}Z"
-    return f"  {time}  {took:>7}  {_MARKS[step.state]:<8}  {name}{again}{problem}"
+    return f"  {time}  {took:>7}  {_MARKS[step.state]:<{_WIDEST_MARK}}  {name}{again}{problem}"
 
 
 def _seconds(started: str, ended: str) -> float:

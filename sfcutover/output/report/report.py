@@ -63,7 +63,7 @@ TITLES: dict[RunState, str] = {
     "canceled": "Canceled",
     "running": "Running",
     "waiting": ACTION_REQUIRED.capitalize(),
-    "left": "Interrupted: no process is executing it",
+    "interrupted": "Interrupted: no process is executing it",
 }
 _UNFINISHED = (
     "each allowlist is as the last finished step left it; a deployment that is in progress "
@@ -247,7 +247,7 @@ def verdict(data: RunData) -> VerdictDocument:
 
 
 def _title(data: RunData) -> str:
-    if data.sources and data.state == "left":
+    if data.sources and data.state == "interrupted":
         return _OPEN
     if data.progress.waits_for_approval:
         return AWAITING_APPROVAL.capitalize()

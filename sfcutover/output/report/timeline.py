@@ -170,7 +170,7 @@ def _gaps(data: RunData) -> Iterator[IdleTime]:
     for before, after in pairwise(data.events):
         if after.kind in _RESUMED and before.kind not in _RESUMED:
             yield IdleTime(before.time, after.time, _NO_PROCESS)
-    if data.state == "left" and data.events:
+    if data.state == "interrupted" and data.events:
         yield IdleTime(data.events[-1].time, data.now, _NO_PROCESS)
 
 

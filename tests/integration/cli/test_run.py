@@ -254,7 +254,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path: Path) -> None:
         out, _ = process.communicate(timeout=60)
         assert process.returncode == 9
         assert "interrupted by SIGINT; the run emulated-cutover.1 can be resumed" in error_of(out)
-        assert here.runs()[0]["state"] == "left"
+        assert here.runs()[0]["state"] == "interrupted"
         code, out = here.call("run", "--yes")
         assert code == 0, out
         assert here.phases == ["Succeeded", "Succeeded"]

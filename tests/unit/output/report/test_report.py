@@ -43,7 +43,7 @@ def test_an_approval_that_the_run_has_not_processed_is_shown() -> None:
     story = waiting()
     story.tell(30, "approved", "switch", pause=4, who="ann", note="CHG-1")
     found = document(story)
-    assert found.verdict.state == "left"
+    assert found.verdict.state == "interrupted"
     assert found.verdict.next == "resume it: sfcutover run"
     assert [(each.decision, each.who, each.note) for each in found.decisions] == [
         ("approved", "ann", "CHG-1")
@@ -58,7 +58,10 @@ def test_a_run_in_progress_names_its_step_and_its_place() -> None:
     assert (here.verdict.state, here.verdict.message) == ("running", "switch, at host, process 7")
     assert here.verdict.next == "follow it: sfcutover runs move.1 --follow"
     left = document(story)
-    assert (left.verdict.state, left.verdict.message) == ("left", "the run stopped at: switch")
+    assert (left.verdict.state, left.verdict.message) == (
+        "interrupted",
+        "the run stopped at: switch",
+    )
     assert "as the last finished step left it" in left.verdict.impact
 
 
@@ -98,5 +101,5 @@ def test_a_stopped_run_reports_the_next_step() -> None:
 
 def test_a_run_without_an_event_has_a_report() -> None:
     found = document(Story())
-    assert found.verdict.state == "left"
+    assert found.verdict.state == "interrupted"
     assert (found.targets, found.phases, found.proofs) == ([], [], [])
