@@ -109,12 +109,17 @@ def _prune(invocation: Invocation, days: int, *, yes: bool) -> None:
 
 @contextmanager
 def view_for(
-    invocation: Invocation, *, takes_keys: bool = False, ends_at_pause: bool = False
+    invocation: Invocation,
+    *,
+    takes_keys: bool = False,
+    ends_at_pause: bool = False,
+    executes: bool = False,
 ) -> Iterator[View]:
     """JSON lines, a live view at a terminal, or one line an event.
 
     takes_keys: True if keys answer a pause, which the view then says. ends_at_pause: True if the
-    command ends at a pause, with an error that states it.
+    command ends at a pause, with an error that states it. executes: True if this process executes
+    the run, which stops with it.
     """
     settings = invocation.settings
     if settings.json:
@@ -124,7 +129,9 @@ def view_for(
     elif is_redrawn(settings, os.environ):
         from sfcutover.output.live.view import LiveView
 
-        with LiveView(settings, takes_keys=takes_keys, ends_at_pause=ends_at_pause) as view:
+        with LiveView(
+            settings, takes_keys=takes_keys, ends_at_pause=ends_at_pause, executes=executes
+        ) as view:
             yield view
     else:
         console = invocation.console
@@ -137,7 +144,9 @@ def metered_view_for(
     invocation: Invocation, *, takes_keys: bool = False, ends_at_pause: bool = False
 ) -> Iterator[View]:
     """As view_for, in the process that executes the run: it also records the metrics."""
-    with view_for(invocation, takes_keys=takes_keys, ends_at_pause=ends_at_pause) as view:
+    with view_for(
+        invocation, takes_keys=takes_keys, ends_at_pause=ends_at_pause, executes=True
+    ) as view:
         file = invocation.metrics_file()
         if file is None:
             yield view

@@ -77,6 +77,7 @@ class Picture:
     details: the newest words about each step, by step and target. left: True for the last
     picture, which stays on the screen. takes_keys: True if keys answer a pause.
     ends_at_pause: True if the command ends at a pause, with an error that states it.
+    executes: True if this process executes the run, which stops with it.
     """
 
     progress: RunProgress
@@ -87,6 +88,7 @@ class Picture:
     left: bool = False
     takes_keys: bool = False
     ends_at_pause: bool = False
+    executes: bool = True
 
     def detail_of(self, step: StepState) -> str:
         """The newest words about it, empty where there are none."""

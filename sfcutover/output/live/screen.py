@@ -64,7 +64,9 @@ def _state(picture: Picture) -> tuple[str, Style]:
         return _heading(progress), "alarm" if _goes_back(progress) else "warn"
     if _goes_back(progress):
         return "ROLLING BACK", "alarm"
-    return ("not finished", "warn") if picture.left else ("running", "good")
+    if not picture.left:
+        return "running", "good"
+    return ("interrupted", "warn") if picture.executes else ("no longer followed", "warn")
 
 
 def _heading(progress: RunProgress) -> str:
@@ -136,12 +138,14 @@ def _address_lines(progress: RunProgress) -> Iterator[Line]:
     addresses = _addresses(progress, change)
     width = max(map(len, addresses), default=0)
     head = f"{'in LoginHistory':<{width + 11}}  {'redeemed':>8}  {'blocked':>8}"
-    yield Line(((head, "bold"), (f"  {_canary(progress)}", "dim")), Weight.DETAIL)
+    yield Line.of(head, "bold", Weight.DETAIL)
     for address in addresses[:_MOST]:
         yield _line(progress, address, change.side_of(address), width)
     if rest := addresses[_MOST:]:
         redeemed = sum(_count(progress, address, "redeemed") for address in rest)
         yield Line.of(f"and {len(rest)} more: {redeemed} redeemed", "dim", Weight.DETAIL, 4)
+    if progress.redeemed:
+        yield Line.of(_canary(progress), "dim", Weight.NOTE, 4)
     yield from _looks(progress)
 
 
@@ -149,17 +153,18 @@ def _canary(progress: RunProgress) -> str:
     """The run counts its own redemptions immediately; LoginHistory shows them later, or never."""
     shown = sum(counts.get("redeemed", 0) for counts in progress.traffic.values())
     if shown < progress.redeemed:
-        return f"the canary's {progress.redeemed} are not all shown"
-    return f"up to {progress.redeemed} of these are the canary's" if progress.redeemed else ""
+        most = f"at most {shown} are" if shown else "none is"
+        return f"of the canary's {progress.redeemed} redemptions, {most} in LoginHistory so far"
+    return f"may include {progress.redeemed} canary redemptions"
 
 
 def _addresses(progress: RunProgress, change: Change) -> list[str]:
-    """Blocked ones first; then old, kept, new, others."""
+    """Blocked ones first; then old, kept, new, others, each in the order of their numbers."""
     every = dict.fromkeys([*_each(change.old), *_each(change.new), *progress.traffic])
 
-    def place(address: str) -> tuple[bool, int]:
-        blocked = _count(progress, address, "blocked")
-        return not blocked, _SIDES.index(change.side_of(address))
+    def place(address: str) -> tuple[bool, int, tuple[int, int, int]]:
+        blocked, side = _count(progress, address, "blocked"), change.side_of(address)
+        return not blocked, _SIDES.index(side), IpRange.parse(address).span
 
     return sorted(every, key=place)
 

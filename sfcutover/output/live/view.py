@@ -39,7 +39,8 @@ _STYLES = {
 class LiveView(AbstractContextManager["LiveView"]):
     """Shows one run on the terminal's alternate screen, where a new size leaves nothing of an old
     picture. clock: seconds since 1970. takes_keys: True if keys answer a pause. ends_at_pause: True
-    if the command ends at a pause, with an error that states it.
+    if the command ends at a pause, with an error that states it. executes: True if this process
+    executes the run, which stops with it.
     """
 
     whole = True
@@ -52,11 +53,13 @@ class LiveView(AbstractContextManager["LiveView"]):
         clock: Callable[[], float] = time.time,
         takes_keys: bool = False,
         ends_at_pause: bool = False,
+        executes: bool = True,
     ) -> None:
         self._console = console or _console(settings)
         self._clock = clock
         self._takes_keys = takes_keys
         self._ends_at_pause = ends_at_pause
+        self._executes = executes
         self._marks = marks_for(getattr(self._console.file, "encoding", None), os.environ)
         self._live = Live(
             console=self._console,
@@ -130,6 +133,7 @@ class LiveView(AbstractContextManager["LiveView"]):
             width,
             left=True,
             ends_at_pause=self._ends_at_pause,
+            executes=self._executes,
         )
         for row in self._texts(screen(self._run, picture, self._notes), width):
             self._console.print(row)

@@ -136,7 +136,7 @@ def test_an_interrupt_in_a_deployment_prints_the_error_below_the_screen(
     seat.process.send(signal.SIGINT)
     code, text = seat.result()
     assert code == 9, text
-    assert f"{RUN}  not finished" in text.splitlines()[0]
+    assert f"{RUN}  interrupted" in text.splitlines()[0]
     assert desk.emulator.deployments[0].id in text
     error = text[text.index("\nerror: ") :]
     assert [

@@ -226,10 +226,19 @@ def test_a_view_that_is_closed_early_says_so_and_stops_spinning() -> None:
     viewed.screen()
     assert not viewed.terminal.cursor_shown
     text = viewed.close()
-    assert "not finished" in text.splitlines()[0]
+    assert "interrupted" in text.splitlines()[0]
     assert line_with(text, "2 deploy add-new").startswith(" …")
     assert "0Af000000000001AAA" in text
     assert viewed.terminal.cursor_shown
+
+
+def test_a_view_that_only_follows_does_not_call_the_run_interrupted() -> None:
+    story = Story("eu")
+    terminal = Terminal()
+    console = Console(file=terminal, force_terminal=True, width=80, height=24)
+    with LiveView(Settings(), console=console, executes=False) as view:
+        view.show(story.events[0], story.progress)
+    assert f"{RUN}  no longer followed" in terminal.text
 
 
 def test_a_view_closed_before_any_event_writes_nothing() -> None:
