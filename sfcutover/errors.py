@@ -51,7 +51,8 @@ EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
     ExitCode.PARTIAL: "partial success",
     ExitCode.STILL_RUNNING: "still running when the wait ended; refused because a run is in "
     "progress; or a run paused because something failed or is unclear",
-    ExitCode.WAITING: "a run awaits approval, and nothing has failed",
+    ExitCode.WAITING: "a run awaits approval: of a step, or to continue without a proof; "
+    "nothing has failed",
 }
 
 

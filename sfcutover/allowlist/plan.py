@@ -289,6 +289,10 @@ def live_phase(live: Snapshot, change: Change, *, may_be_swapped: bool = False) 
     match holds_old, holds_new:
         case True, True:
             return "old and new addresses are on the allowlist (phase add-new)"
+        case True, False if not any(each.covered(change.added) for each in lists):
+            return (
+                "the old addresses are on the allowlist, and no new one (phase add-new is not live)"
+            )
         case True, False:
             return (
                 "the old addresses are on the allowlist, but not all new ones "

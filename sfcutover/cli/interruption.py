@@ -208,7 +208,8 @@ def _impact(
     run: Invocation, ending: _Ending, now: Sequence[TargetNow], unwatched: Sequence[TargetNow]
 ) -> Iterator[str]:
     for each in now:
-        yield each.words(run.cutover)
+        if each not in unwatched or not each.holds_only_new(run.cutover):
+            yield each.words(run.cutover)
     if any(each.pending for each in now):
         yield "a pending deployment may still take effect"
     if unwatched:
@@ -236,15 +237,15 @@ def _watcher(ending: _Ending) -> str:
 def _next(
     run: Invocation, ending: _Ending, now: Sequence[TargetNow], unwatched: Sequence[TargetNow]
 ) -> Text:
-    restore = ("; restore the old addresses: ", run.command("rollback", "--yes"))
+    restore = ("; or restore the old addresses: ", run.command("rollback", "--yes"))
     if ending.is_run and unwatched:
-        return Advice("resume immediately, to watch: ", Command("run"), *restore)
+        return Advice("either resume, to watch: ", Command("run"), *restore)
     if ending.is_run:
         approve = ("; approve, and resume: ", Command("approve")) if ending.is_paused else ()
         return Advice("resume: ", Command("run"), *approve, "; cancel: ", Command("cancel"))
     if unwatched:
         wait = [part for each in _waits(run, now) for part in ("wait: ", each, "; ")]
-        return Advice(*wait, "watch: ", run.command("watch"), *restore)
+        return Advice(*wait, "either watch: ", run.command("watch"), *restore)
     waits = list(_waits(run, now))
     if waits:
         others = [part for each in waits[1:] for part in ("; ", each)]

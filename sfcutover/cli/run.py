@@ -48,7 +48,7 @@ from sfcutover.util.ciprovider import current_actor
     "stay",
     default=None,
     help="Whether to stay while the run is paused, or to exit (75 or 69) and resume later.  "
-    "[default: stay at a terminal]",
+    "[default: stay if standard input and standard error are terminals]",
 )
 @click.option(
     "--accept-changes", is_flag=True, help="Resume the run although cutover.yaml has changed."
@@ -72,7 +72,8 @@ def command(
     yes: bool,
     templates: Templates,
 ) -> None:
-    """Run the whole cutover: probe, add-new, verify, switch, verify, settle, remove-old, watch.
+    """Run the whole cutover: probe, snapshot, control, add-new, verify-new, switch,
+    verify, settle, remove-old, watch.
 
     Each step is recorded (state: in cutover.yaml), so that running the command again after an
     interruption resumes the run where it stopped. A gate that fails triggers the rollback.
@@ -194,10 +195,10 @@ def execute(
 ) -> None:
     """Execute a run in the foreground. Raises the error that it ends with, unless it is done.
 
-    stay: whether to stay while it is paused; None: at a terminal. since: the last event that was
-    shown before.
+    stay: whether to stay while it is paused; None: where an operator sees the pause.
+    since: the last event that was shown before.
     """
-    stays = at_terminal() if stay is None else stay
+    stays = _is_attended() if stay is None else stay
     takes_keys = stays and _takes_keys(invocation.settings)
     invocation.started.store = controller.store
     with (
@@ -219,8 +220,13 @@ def execute(
 
 def _takes_keys(settings: Settings) -> bool:
     """True if an operator at a terminal is shown that keys answer a pause."""
-    is_shown = sys.stderr is not None and sys.stderr.isatty()
-    return at_terminal() and is_shown and not (settings.json or settings.quiet)
+    return _is_attended() and not (settings.json or settings.quiet)
+
+
+def _is_attended() -> bool:
+    """True at a terminal that also shows the pause: with its output in a file, no operator sees
+    what the run waits for."""
+    return at_terminal() and sys.stderr is not None and sys.stderr.isatty()
 
 
 def _answering(view: View, store: RunStore, takes_keys: bool) -> AbstractContextManager[View]:

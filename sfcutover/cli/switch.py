@@ -61,7 +61,8 @@ def command(run: Invocation, revert: bool, outside_run: bool, out: Path | None) 
         if not revert:
             Clock().pause(DRAIN_SECONDS)  # running requests may still leave by the old addresses
         proof = _prove_old(context) if revert else _probe_new(run)
-    run.console.data(f"done: {direction} took {seconds:.0f} s; {proof}")
+    did = "the operator moved the traffic" if config.manual else f"the {direction} command ran"
+    run.console.data(f"done: {did} ({seconds:.0f} s); {proof}")
     if not revert:
         run.console.note(f"next: {run.command_line('verify', '--out', 'evidence.json')}")
     document = SwitchDocument(

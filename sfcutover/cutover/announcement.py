@@ -83,7 +83,7 @@ class Announcement(Document):
 
     @property
     def sentence(self) -> str:
-        """What the step does, in words, and what is in doubt."""
+        """What the step does, in words that follow its name, and what is in doubt."""
         part = next(iter(self.parts.values()))
         does = _words(self.step, part, tuple(self.parts))
         return "; ".join((does, *self._policies(), *self.doubts))
@@ -284,15 +284,15 @@ def _words(step: str, part: Announced, targets: Sequence[str]) -> str:
     lists = f"the allowlist{'s' if len(targets) > 1 else ''} of {', '.join(targets)}"
     match step:
         case "add-new":
-            return f"it adds {added} to {lists}"
+            return f"adds {added} to {lists}"
         case "switch":
-            runs = f"it runs {shlex.join(part.command)}"
-            moves = runs if part.command else "the operator moves the traffic"
+            runs = f"runs the command `{shlex.join(part.command)}`"
+            moves = runs if part.command else "asks the operator to move the traffic"
             return f"{moves}; traffic then leaves from {added}"
         case "verify":
-            return f"it redeems through each of {added}"
+            return f"redeems through each of {added}"
         case "remove-old":
-            return f"it removes {removed} from {lists}"
+            return f"removes {removed} from {lists}"
     raise ValueError(step)
 
 

@@ -96,7 +96,7 @@ class Approvals:
     ) -> bool:
         """Ask; False where the step is no longer what was announced."""
         step = announcement.step
-        does = does or f"the next step is {step}: {announcement.sentence}"
+        does = does or f"{step} {announcement.sentence}"
         message = f"{does}; digest {shown_digest(announcement.digest)}"
         while True:
             answer = await self.flow.ask(Question(step, reason, message, next_, announcement))

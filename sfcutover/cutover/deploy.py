@@ -277,10 +277,17 @@ class PhaseDeployment:
             return
         raise DriftError(
             f"{self.phase} was already sent as deployment {sent[-1]}, but the addresses are on "
-            "the allowlist: the deployment failed, or another user has restored them since",
+            f"the allowlist: {self._why_listed()}",
             hint=Advice(Command("deployment", "report", sent[-1])),
             impact="the addresses stay on the allowlist; this run does not remove them again",
         )
+
+    def _why_listed(self) -> str:
+        """A removal that was read back has succeeded. Who restored is not in this memory."""
+        ends = self.context.memory.all("step-ended", self.phase.value, self.context.target.name)
+        restored = "a rollback or another deployment has restored them since"
+        was_read_back = any(each.data.get("problem") is None for each in ends)
+        return restored if was_read_back else f"the deployment failed, or {restored}"
 
     def _read_again(self, planned: PlannedPhase) -> PlannedPhase:
         """Raises PermitVoidError where the permit is for a list from before a save."""

@@ -92,6 +92,12 @@ class TargetNow:
         removes = any(each.phase in ("", Phase.REMOVE_OLD.value) for each in self.pending)
         return None if removes else True
 
+    def holds_only_new(self, cutover: Cutover) -> bool:
+        """True if it is known to hold every new address, and not all old ones."""
+        lists = self.live.carriers if self.live is not None else ()
+        has_new = bool(lists) and all(each.allowlist.covers(cutover.change.new) for each in lists)
+        return has_new and self.holds_old(cutover) is False
+
 
 def sent_by(events: Events, target: str) -> list[SentPackage]:
     """The packages that were sent to a target, the pending ones and the newest."""

@@ -173,26 +173,23 @@ def _problem(result: ProbeResult) -> str:
     return f"the {name} egress: {'; '.join(parts)}"
 
 
+_NO_ROLLBACK = "do not rely on the rollback until this is resolved"
+
+
 def _advice(result: ProbeResult) -> Text:
-    first = (
-        "stop here, before step 2 (deploy add-new)"
-        if result.egress.name == "new"
-        else "do not rely on the rollback path until this is resolved"
-    )
+    first = "" if result.egress.name == "new" else f"{_NO_ROLLBACK}: "
     name, provider = result.egress.name, result.egress.provider
     if result.unexpected:
         return (
-            f"{first}: redemptions from an address that is not on the allowlist are blocked. Ask "
-            f"{provider} "
-            f"whose address it is, and correct {name}: in cutover.yaml{_lines(result)}; "
-            "then probe again"
+            f"{first}ask {provider} whose address it is, and correct {name}: in "
+            f"cutover.yaml{_lines(result)}; then probe again"
         )
     if result.missing:
         return (
-            f"{first}: ask {provider} why traffic never leaves from there, or correct "
+            f"{first}ask {provider} why traffic never leaves from there, or correct "
             f"{name}: in cutover.yaml; then probe again"
         )
-    return f"{first}: an address behind it may be down; probe again, then ask {provider}"
+    return f"{first}an address behind it may be down; probe again, then ask {provider}"
 
 
 def _lines(result: ProbeResult) -> str:

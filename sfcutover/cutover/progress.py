@@ -21,6 +21,7 @@ from sfcutover.errors import Text
 from sfcutover.runs.event import Event
 
 CANCELED = "canceled"
+STOPPED = "stopped"  # kind of a step that neither failed nor was done
 _BEFORE_TRAFFIC = ("control", "verify-new")
 AWAITING_APPROVAL, ACTION_REQUIRED = "AWAITING APPROVAL", "ACTION REQUIRED"  # of a pause
 ASKS_ONLY = ("pause-before", "switch", "doubt")  # reasons of pauses in which nothing has failed
@@ -300,7 +301,7 @@ class RunProgress:
         if result.problem is not None:
             state.problem, state.kind = result.problem.message, result.problem.kind
         elif result.is_canceled:
-            state.problem, state.kind = CANCELED, CANCELED
+            state.problem, state.kind = CANCELED, STOPPED
         match result.evidence:
             case WatchEvidence(is_failed=True, reasons=reasons):
                 state.problem, state.kind = f"rolling back: {'; '.join(reasons)}", "failed"
@@ -330,7 +331,15 @@ class RunProgress:
     def _end_run(self, event: Event) -> None:
         self.ended, self.pause = event, None
         for state in self.running():
-            state.ended, state.problem, state.kind = event.time, CANCELED, CANCELED
+            state.ended, state.kind = event.time, STOPPED
+            state.problem = self._why_stopped(state, event.text("outcome"))
+
+    def _why_stopped(self, state: StepState, outcome: str) -> str:
+        """Why a step was open when its run ended."""
+        restored = self.steps.get(("restore-old", state.target))
+        if state.name == "watch" and restored is not None and restored.mark == "done":
+            return "the old addresses are on the allowlist again"
+        return CANCELED if outcome == "canceled" else "the run ended before this step"
 
     def _current(self, event: Event) -> StepState:
         """The step of an event; a command tells of none that it starts."""

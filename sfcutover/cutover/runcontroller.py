@@ -200,6 +200,7 @@ class RunController:
         said = {
             "place": lock.place,
             "by": current_actor(),
+            "cancels": journal.last("cancel-requested") is not None,
             "started_with": run.program if is_other else None,
         }
         journal.write("run-resumed", None, None, said)

@@ -122,9 +122,10 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
         return _ended(run, progress.ended)
     if progress.pause is not None:
         pause = progress.pause
-        heading = AWAITING_APPROVAL if progress.waits_for_approval else ACTION_REQUIRED
+        required = f"{ACTION_REQUIRED} ({pause.step})"
+        heading = AWAITING_APPROVAL if progress.waits_for_approval else required
         return _waiting(progress)(
-            f"run {run.id}: {heading} ({pause.step}): {pause.message}",
+            f"run {run.id}: {heading}: {pause.message}",
             hint=Advice(
                 *((pause.next, "; ") if pause.next else ()),
                 "approve: ",

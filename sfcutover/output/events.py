@@ -160,7 +160,8 @@ def _of_people(event: Event) -> str:
             by_whom = f", by {event.text('by')}" if event.text("by") else ""
             version = event.text("started_with")
             other = f"; sfcutover {version} started it" if version else ""
-            return f"the run resumes at {event.text('place')}{by_whom}{other}"
+            verb = "is canceled" if event.data.get("cancels") is True else "resumes"
+            return f"the run {verb} on host {event.text('place')}{by_whom}{other}"
         case "paused":
             after = f"; {shown(next_)}" if (next_ := event.advice("next")) else ""
             approve, cancel = (shown(Command(word, event.run)) for word in ("approve", "cancel"))

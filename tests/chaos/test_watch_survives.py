@@ -155,7 +155,7 @@ def test_a_run_does_not_remove_what_an_operator_has_restored(tmp_path: Path) -> 
         assert code == 0, out
         code, out = here.call("run", "--yes")
         assert code == 4, out
-        assert "or another user has restored them since" in out
+        assert "on the allowlist: a rollback or another deployment has restored them since" in out
         assert "this run moves no traffic" in out
         assert has_both(here)
         code, out = here.call("run", "--yes")  # a new run

@@ -11,6 +11,7 @@ from sfcutover.cutover.progress import (
     BACK,
     FORWARDS,
     OCCASIONAL,
+    STOPPED,
     TITLES,
     Deployment,
     StepMark,
@@ -220,6 +221,8 @@ def _problem(picture: Picture, state: StepState) -> Line:
     style: Style = "bad"
     if state.undecided:
         mark, word, style = picture.marks.undecided, "UNDECIDED", "warn"
+    elif state.kind == STOPPED:
+        word = STOPPED
     place = f"{state.target}: " if state.target else ""
     text = f"{mark.strip()} {place}{word}: {state.problem}"
     return Line.of(text, style, Weight.ALARM, _INDENT, whole=picture.left)

@@ -49,7 +49,7 @@ def deployments_markdown(done: Sequence[tuple[str, str, ResultDocument]]) -> str
 def steps_markdown(run: str, progress: RunProgress) -> str:
     """A run's steps, with the time that each took."""
     head = ("step", "target", "state", "started", "took")
-    steps = [RunStepDocument.of(each) for each in progress.steps.values()]
+    steps = [RunStepDocument.of(each, "running") for each in progress.steps.values()]
     rows = [
         (
             each.step,

@@ -70,7 +70,9 @@ def test_canceled_run_reports_that_no_process_watches_and_how_to_resume(
         "the old addresses are removed from the allowlist of packaging; no process watches"
         in final_messages(job)
     )
-    assert "resume immediately, to watch: sfcutover run" in final_messages(job)
+    assert "either resume, to watch: sfcutover run; or restore the old addresses" in final_messages(
+        job
+    )
     assert outputs["changes"] == "true"
     assert (outputs["added"], outputs["removed"]) == ("2", "2")
 

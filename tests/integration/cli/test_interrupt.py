@@ -43,7 +43,7 @@ def test_a_signal_ends_the_wait_and_names_the_command_that_continues(
     result = _interrupted_wait(slow_desk, by=by).result()
     identifier = slow_desk.emulator.deployments[0].id
     result.refused(9, f"interrupted by {by.name}; deployment {identifier} (add-new, packaging) is")
-    assert "read back now: the old addresses are on the allowlist, but not all" in result.impact
+    assert "read back now: the old addresses are on the allowlist, and no new" in result.impact
     assert "may still take effect" in result.impact
     assert slow_desk.asked("cancelDeploy") == 0
     slow_desk.clock.seconds = 30
@@ -108,7 +108,7 @@ def test_an_interrupt_on_the_second_target_names_the_first(desk: Desk, start_org
     result = process.result()
     result.refused(9, second.deployments[0].id)
     assert "packaging, read back now: old and new addresses are on the allowlist" in result.impact
-    assert "second, read back now: the old addresses are on the allowlist, but" in result.impact
+    assert "second, read back now: the old addresses are on the allowlist, and no" in result.impact
     assert follow_up(result.hint)[-2:] == ["--target", "second"]
 
 

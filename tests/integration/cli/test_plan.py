@@ -129,7 +129,7 @@ def test_a_saved_plan_of_several_targets_is_shown_completely(
     ("old", "new", "code"),
     [
         ('"removed": []', '"removed": [{"range": "192.0.2.1", "description": null}]', 4),
-        ("but not all new ones", "and all new ones", 4),
+        ("and no new one", "and all new ones", 4),
         ("proxy b", "proxy c", 4),
         ('"00DEm', '"00DEx', 4),
         ("office VPN", "office", 2),

@@ -46,7 +46,7 @@ def test_a_missing_address_ends_with_exit_code_5(open_desk: OpenDesk) -> None:
     desk = open_desk(new_egress=["127.0.0.21"])
     result = desk.run("probe")
     result.refused(5, "expected address 127.0.0.22 was not observed in 37 probes")
-    assert "stop here, before step 2" in result.hint
+    assert result.hint.startswith("ask ")
     assert "MISSING     127.0.0.22" in result.out
     assert "= not passed;" in result.out
 
@@ -60,7 +60,7 @@ def test_an_unexpected_address_ends_with_exit_code_5_in_one_json_document(
     document = result.json("probe")
     assert (document["passed"], document["unexpected"]) == (False, ["127.0.0.23"])
     assert "unexpected egress address 127.0.0.23" in document["problem"]
-    assert "stop here, before step 2" in document["next"]
+    assert document["next"].startswith("ask ")
     assert 'paste: new: ["127.0.0.21", "127.0.0.22", "127.0.0.23"]' in document["next"]
     assert [each["expected"] for each in document["seen"]] == [True, True, False]
     assert "unexpected egress address 127.0.0.23" in result.err

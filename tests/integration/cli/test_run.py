@@ -139,7 +139,7 @@ def test_a_run_refuses_a_target_option(here: World) -> None:
 def test_a_paused_run_is_approved_and_resumed_by_other_processes(here: World) -> None:
     code, out = here.call("run", "--yes", "--pause-before", "remove-old")
     assert code == 75
-    assert "AWAITING APPROVAL (remove-old)" in error_of(out)
+    assert "AWAITING APPROVAL: remove-old removes" in error_of(out)
     assert "sfcutover approve emulated-cutover.1" in out
     (run,) = here.runs()
     assert run["state"] == "waiting"
@@ -350,7 +350,9 @@ def test_a_signal_during_a_pause_names_the_next_commands_and_is_in_the_report(he
     assert out.count("AWAITING APPROVAL") == 1
     _, out = here.call("report", "--format", "md")
     events = out.partition("Events:")[2].partition("## Approvals")[0]
-    assert re.search(r"started: .*\n- .*interrupted by SIGINT; .*\n- .*the run resumes at", events)
+    assert re.search(
+        r"started: .*\n- .*interrupted by SIGINT; .*\n- .*the run resumes on host", events
+    )
     assert "the process that executed the run has ended" not in events
 
 
@@ -369,7 +371,7 @@ def test_an_approval_can_be_limited_to_one_step(here: World) -> None:
 def test_approve_shows_what_the_step_does(here: World) -> None:
     _, out = here.call("run", "--yes", "--pause-before", "remove-old")
     takes = (
-        f"the next step is remove-old: it removes {', '.join(OLD)} from the allowlist of packaging"
+        f"AWAITING APPROVAL: remove-old removes {', '.join(OLD)} from the allowlist of packaging"
     )
     assert takes in error_of(out)
 
@@ -379,7 +381,7 @@ def test_a_log_holds_each_event_once(here: World) -> None:
     _, before = here.call("run", "--yes", "--pause-before", "switch")
     assert "snapshot" in before
     _, after = here.call("approve")
-    assert "the run resumes at" in after
+    assert "the run resumes on host" in after
     assert "snapshot" not in after
     assert "AWAITING APPROVAL" not in after
 
@@ -451,7 +453,7 @@ def test_a_pause_can_be_requested_for_a_started_run(here: World) -> None:
     here.call("approve", "--record-only")
     code, out = here.call("run", "--yes", "--pause-before", "remove-old")
     assert code == 75
-    assert "AWAITING APPROVAL (remove-old)" in error_of(out)
+    assert "AWAITING APPROVAL: remove-old removes" in error_of(out)
     assert here.live == {*OLD, *NEW}
 
 

@@ -90,7 +90,7 @@ def test_a_missing_address_is_named_and_prevents_step_2(start_emulator: StartEmu
     error = failure(result)
     assert "expected address 127.0.0.22 was not observed in 37 probes" in error.message
     assert "127.0.0.21" not in error.message
-    assert error.hint.startswith("stop here, before step 2 (deploy add-new)")
+    assert error.hint.startswith("ask ")
     assert "nothing was changed" in error.impact
 
 

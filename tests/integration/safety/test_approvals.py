@@ -191,7 +191,7 @@ def test_old_can_change_until_add_new_has_started_and_is_shown(here: World) -> N
     assert code == 75, out
     code, out = here.call("approve", "--step", "add-new")
     assert code == 75, out
-    assert f"it removes {OLD[0]} from the allowlist" in out
+    assert f"remove-old removes {OLD[0]} from the allowlist" in out
 
 
 def test_changes_by_others_void_no_approval_and_are_shown(paused: World) -> None:

@@ -129,7 +129,7 @@ def test_a_changed_policy_is_stated() -> None:
     )
     announcement = Announcement(step="remove-old", parts={"packaging": scene.removal()})
     assert announcement.sentence == (
-        f"it removes {OLD} from the allowlist of packaging; it sets ipRelaxationPolicyType from "
+        f"removes {OLD} from the allowlist of packaging; it sets ipRelaxationPolicyType from "
         f"Bypass to Enforce on packaging"
     )
 

@@ -226,3 +226,24 @@ def test_two_orgs_may_have_the_same_deployment_id(story: Story) -> None:
     story.tell("deployment-progress", "add-new", "us", id="0Af1", **seen)
     found = {each.target: each.done for each in story.progress.deployments.values()}
     assert found == {"eu": False, "us": True}
+
+
+@pytest.mark.parametrize(
+    ("restored", "outcome", "problem"),
+    [
+        (True, "failed", "the old addresses are on the allowlist again"),
+        (False, "failed", "the run ended before this step"),
+        (False, "canceled", "canceled"),
+    ],
+)
+def test_a_step_that_was_open_at_the_end_of_its_run_states_why(
+    restored: bool, outcome: str, problem: str
+) -> None:
+    story = Story("eu")
+    story.do("remove-old")
+    story.start("watch", "eu")
+    if restored:
+        story.do("restore-old")
+    story.tell("run-ended", outcome=outcome, message="m", impact="i", next="n", exit_code=4)
+    state = story.progress.steps["watch", "eu"]
+    assert (state.kind, state.problem) == ("stopped", problem)

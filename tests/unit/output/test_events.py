@@ -162,7 +162,12 @@ def test_a_failed_measurement_reports_the_reason(story: Story) -> None:
         ("approved", {"who": "ada", "note": "looks good"}, "approved by ada: looks good"),
         ("approved", {"who": "ada", "note": None}, "approved by ada"),
         ("wave", {"number": 2, "targets": ["eu", "us"]}, "wave 2: eu, us"),
-        ("run-resumed", {"place": "ci, process 7"}, "the run resumes at ci, process 7"),
+        ("run-resumed", {"place": "ci, process 7"}, "the run resumes on host ci, process 7"),
+        (
+            "run-resumed",
+            {"place": "ci, process 7", "cancels": True},
+            "the run is canceled on host ci, process 7",
+        ),
         ("deployment-sent", {"id": "0Af1", "phase": "add-new"}, "sent deployment 0Af1 (add-new)"),
         ("deployment-progress", {"id": "0Af1", "status": "Pending", "total": 0}, "0Af1: Pending"),
         ("settling", {"until": 1_800_000_060.0}, "waiting until 08:01:00Z"),

@@ -159,6 +159,17 @@ def test_addresses_are_in_the_order_of_their_sides_and_numbers() -> None:
     ]
 
 
+def test_a_watch_whose_addresses_were_restored_did_not_fail() -> None:
+    story = Story("eu")
+    story.do("remove-old")
+    story.start("watch", "eu")
+    story.do("restore-old")
+    story.tell("run-ended", outcome="failed", message="m", impact="i", next="n", exit_code=4)
+    text = viewed_run(story).screen()
+    assert "eu: stopped: the old addresses are on the allowlist again" in text
+    assert "canceled" not in text
+
+
 def test_waves_are_named() -> None:
     story = Story()
     story.tell("wave", number=2, targets=["us"])
