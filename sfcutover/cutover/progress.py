@@ -339,7 +339,7 @@ class RunProgress:
         restored = self.steps.get(("restore-old", state.target))
         if state.name == "watch" and restored is not None and restored.mark == "done":
             return "the old addresses are on the allowlist again"
-        return CANCELED if outcome == "canceled" else "the run ended before this step"
+        return CANCELED if outcome == "canceled" else "the run ended first"
 
     def _current(self, event: Event) -> StepState:
         """The step of an event; a command tells of none that it starts."""

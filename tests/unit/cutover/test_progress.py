@@ -232,7 +232,7 @@ def test_two_orgs_may_have_the_same_deployment_id(story: Story) -> None:
     ("restored", "outcome", "problem"),
     [
         (True, "failed", "the old addresses are on the allowlist again"),
-        (False, "failed", "the run ended before this step"),
+        (False, "failed", "the run ended first"),
         (False, "canceled", "canceled"),
     ],
 )

@@ -82,7 +82,7 @@ def without_proofs(story: Story) -> None:
         (with_confidence, "packaging: 21 succeeded in a row."),
         (with_a_gap, "plans a round every 10 s, but had none for 45 s of its 1 min"),
         (with_a_late_watch, "had none for 40 s of its 1 min"),
-        (with_a_watch_cut_short, "The watch of packaging did not finish: canceled."),
+        (with_a_watch_cut_short, "The watch of packaging did not finish: the run ended first."),
         (
             without_a_rollback_path,
             "No proven rollback path for traffic: the old egress: 203.0.113.11 was not observed, "
