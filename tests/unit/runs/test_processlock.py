@@ -12,7 +12,7 @@ from sfcutover.errors import LockLostError
 from sfcutover.runs.database import Database
 from sfcutover.runs.filelocks import FileLocks
 from sfcutover.runs.process import Process, config_key
-from sfcutover.runs.processlock import ProcessLock, RunningElsewhereError, alive
+from sfcutover.runs.processlock import ProcessLock, RunningElsewhereError, alive, running_elsewhere
 
 CONFIG = config_key("of the tests")
 
@@ -30,6 +30,11 @@ def test_one_process_executes_a_run_and_is_named_to_another(database: Database) 
         assert [each.role for each in alive(database, "move")] == ["run", "worker"]
         assert not alive(database, "other")
     assert not alive(database, "move")
+
+
+def test_only_the_process_that_executes_the_run_is_named() -> None:
+    holders = [Process("config:worker:one:1:a"), Process("config:run:two:2:b")]
+    assert running_elsewhere(holders).message.endswith("in progress at two, process 2")
 
 
 def test_the_lock_is_lost_with_its_release(database: Database) -> None:
