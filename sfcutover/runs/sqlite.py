@@ -39,14 +39,13 @@ def tables_of(path: Path) -> set[str]:
 
 
 def copy(source: Path, target: Path) -> None:
-    """A consistent copy, also while others write: one file that needs no other. source stays as it
-    is; target is replaced. Raises sqlite3.Error."""
+    """A consistent copy, also while others write. source stays as it is; target is replaced.
+    Raises sqlite3.Error."""
     with (
         closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as old,
         closing(sqlite3.connect(target)) as new,
     ):
         old.backup(new)
-        new.execute("PRAGMA journal_mode=DELETE")
 
 
 def is_whole(path: Path) -> bool:

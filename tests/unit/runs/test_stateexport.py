@@ -36,7 +36,7 @@ def artifact(tmp_path: Path) -> Path:
 def run(database: Database) -> str:
     """A run that has not ended, beside one that has."""
     store = RunStore(database)
-    store.end(store.begin("move", config_of("Acme"), RunOptions()).id, ENDING)
+    store.end(store.begin("ended", config_of("Acme"), RunOptions()).id, ENDING)
     run = store.begin("move", config_of("Acme"), RunOptions()).id
     store.journal(run).write("note", None, None, {})
     BaselineStore(database, "move").keep("eu", lambda _: record("move", "eu"))
@@ -64,7 +64,9 @@ def test_an_import_brings_runs_journals_and_baselines(
         noted, imports = (RunStore(job).journal(run).all(kind) for kind in ("note", IMPORTED))
         assert noted == RunStore(database).journal(run).read()
         assert [each.number("number") for each in imports] == [1]
-        assert not RunStore(job).journal("move.1").all(IMPORTED)
+        assert not RunStore(job).journal("ended.1").all(IMPORTED)
+        with pytest.raises(ConfigError, match="a state in use, not an export"):
+            imported(state_in(tmp_path / "another"), job.file)
         assert exported(job, artifact) == Export(made.lineage, 2)
 
 
@@ -72,6 +74,8 @@ def test_an_export_is_one_file_of_its_owner(database: Database, run: str, artifa
     exported(database, artifact)
     assert [each.name for each in artifact.parent.iterdir()] == [artifact.name]
     assert stat.S_IMODE(artifact.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(artifact)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
 def test_an_export_also_replaces_an_empty_state(
@@ -107,13 +111,28 @@ def test_a_state_with_more_than_the_export_is_kept(
     assert len(RunStore(database).journal(run).read()) == (2 if what == "event" else 1)
 
 
-def test_a_state_with_runs_of_its_own_is_kept(
+def test_no_log_of_an_earlier_state_stays_beside_an_import(
     database: Database, run: str, artifact: Path, tmp_path: Path
+) -> None:
+    """SQLite would take it for that of the new file."""
+    exported(database, artifact)
+    log = tmp_path / "job" / "state.db-wal"
+    log.parent.mkdir()
+    log.touch()
+    imported(state_in(log.parent), artifact)
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("was_exported", [False, True])
+def test_a_state_with_runs_of_its_own_is_kept(
+    database: Database, run: str, artifact: Path, tmp_path: Path, *, was_exported: bool
 ) -> None:
     exported(database, artifact)
     state = state_in(tmp_path / "other")
     with closing(Database.open(state)) as other:
         RunStore(other).begin("other", config_of("Other"), RunOptions())
+        if was_exported:
+            export_state(other, "other", tmp_path / "other.export")
     with pytest.raises(ConfigError, match="has runs of its own"):
         imported(state, artifact)
     with closing(Database.open(state)) as other:
@@ -168,7 +187,6 @@ def test_nothing_is_exported_or_replaced_while_a_process_executes_the_run(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("UPDATE sfcutover_exports SET exported = NULL", "a state in use, not an export"),
         ("DROP TABLE sfcutover_exports", "not an exported state"),
         ("UPDATE sfcutover_state SET version = '0'", "the file has the state version 0"),
     ],
@@ -194,13 +212,9 @@ def test_a_damaged_export_is_refused(
     database: Database, run: str, artifact: Path, tmp_path: Path
 ) -> None:
     exported(database, artifact)
-    with closing(sqlite3.connect(artifact)) as connection:
-        query = "SELECT rootpage FROM sqlite_master WHERE name = 'sfcutover_journal'"
-        (page,) = connection.execute(query).fetchone()
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
     with artifact.open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(b"\xff" * size)
+        file.seek(36)  # how many pages are free
+        file.write(b"\0\0\0\7")
     with pytest.raises(ConfigError, match="the exported state is damaged"):
         imported(state_in(tmp_path / "job"), artifact)
     assert list((tmp_path / "job").iterdir()) == []
