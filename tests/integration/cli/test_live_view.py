@@ -127,6 +127,19 @@ def test_a_run_is_shown_to_its_end(ready: Desk) -> None:
     assert text.count("2 deploy add-new") == 1  # nothing of an earlier frame is left
 
 
+def test_a_run_whose_progress_is_in_a_file_does_not_wait_at_a_pause(ready: Desk) -> None:
+    """No operator would see that it waits for keys."""
+    ours, theirs = pty.openpty()
+    with (ready.folder / "log.txt").open("w", encoding="utf-8") as log:
+        words = ("run", "--yes", "--pause-before", "switch")
+        process = ready.start(*words, stdin=theirs, stdout=log, stderr=log)
+        assert process.result().code == 75
+    os.close(ours)
+    os.close(theirs)
+    text = (ready.folder / "log.txt").read_text(encoding="utf-8")
+    assert f"run {RUN}: AWAITING APPROVAL: switch runs the command `" in text
+
+
 def test_an_interrupt_in_a_deployment_prints_the_error_below_the_screen(
     open_desk: OpenDesk,
 ) -> None:

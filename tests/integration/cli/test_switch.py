@@ -41,6 +41,10 @@ def test_switch_runs_the_command_and_proves_the_new_egress(ready: Desk) -> None:
     assert ready.asked("deploy") == 0
 
 
+def test_a_revert_reports_that_its_command_ran(ready: Desk) -> None:
+    assert "done: the revert command ran (" in ready.run("switch", "--revert").out
+
+
 def test_revert_is_proven_by_a_redemption(ready: Desk) -> None:
     result = ready.run("switch", "--revert", "--json")
     assert result.code == 0

@@ -49,6 +49,8 @@ def test_an_address_on_one_of_two_lists_is_not_on_the_allowlist(address: str, ot
     second = live_phase(live((other,), (address, other)), CHANGE)
     assert first == second
     assert first != live_phase(live((OLD, NEW), (OLD, NEW)), CHANGE)
+    assert "and no new one" in live_phase(live((OLD,), (OLD,)), CHANGE)
+    assert "but not all new ones" in live_phase(live((OLD, NEW), (OLD,)), CHANGE)
 
 
 def test_an_old_address_on_one_of_two_lists_is_not_removed() -> None:
