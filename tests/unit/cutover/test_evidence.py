@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.evidence import (
     MAX_EVIDENCE_BYTES,
     EvidenceFile,
     ProvenList,
+    Wanted,
+    check_evidence,
     read_evidence,
     write_evidence,
 )
-from sfcutover.errors import ConfigError, LimitError, OperationFailedError
-from tests.unit.cutover.proven import NOON, evidence
+from sfcutover.errors import ConfigError, GateError, LimitError, OperationFailedError
+from sfcutover.util.serverclock import ServerTime
+from tests.unit.cutover.proven import NEW, NOON, ORG, canary_evidence, evidence
 
 EVIDENCE = EvidenceFile(
     cutover="move",
@@ -103,3 +109,29 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_an_unwritable_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OperationFailedError, match="the evidence was not written"):
         write_evidence(EVIDENCE, tmp_path / "no" / "such" / "folder.json")
+
+
+def test_each_canary_that_proves_by_many_successes_needs_enough_of_them() -> None:
+    wanted = Wanted(
+        "Acme_Connector",
+        ORG,
+        "new",
+        addresses=tuple(map(ip_address, NEW)),
+        canaries=("first", "second"),
+        confidence=0.999999,
+        max_age=timedelta(hours=24),
+    )
+
+    def check(*redemptions: int) -> None:
+        canaries = [
+            canary_evidence().model_copy(
+                update={"canary": name, "proof": "confidence", "redemptions": count}
+            )
+            for name, count in zip(wanted.canaries, redemptions, strict=True)
+        ]
+        check_evidence(evidence(*canaries), wanted, Snapshot(()), ServerTime.around(NOON, 0.0))
+
+    check(100, 100)
+    for few in ((1, 100), (100, 1)):
+        with pytest.raises(GateError, match=r"is too short for 0\.999999"):
+            check(*few)
