@@ -110,7 +110,7 @@ class SaveWatch:
     ) -> list[ExternalChangeDocument]:
         """What others changed, as the list is now. own: our deployment. ids: all that are ours."""
         recorded = self._changes_recorded(own, ids)
-        replaced = [each for each in recorded if not _is_newest(each, own, live)]
+        replaced = [each for each in recorded if not is_newest(each, own, live)]
         return [*self._changes_seen(live), *(_recorded(each, own.id) for each in replaced)]
 
     @property
@@ -195,7 +195,7 @@ def _seen(
         )
 
 
-def _is_newest(change: RecordedChange, own: DeployResult, live: Snapshot) -> bool:
+def is_newest(change: RecordedChange, own: DeployResult, live: Snapshot) -> bool:
     """True for what the list holds: it was saved behind our deployment. Trails have seconds."""
     return any(
         (each.modified_by, each.last_modified.replace(microsecond=0))

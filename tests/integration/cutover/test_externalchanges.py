@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,9 @@ def test_a_restored_entry_is_reported_and_is_no_error(here: World, context: Targ
     edit(here, PENDING, ADD)
     evidence = deploy(context, Phase.ADD_NEW)
     assert entry(ADDED, "billing system") in entries(here.emulator)
-    assert [each.restored for each in evidence.external_changes] == [True]
+    (change,) = evidence.external_changes
+    assert change.restored
+    assert datetime.fromisoformat(change.time).tzinfo == UTC
     assert f"{COLLEAGUE} added {ADDED} (billing system)" in reported_changes(context)
 
 
