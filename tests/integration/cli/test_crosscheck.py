@@ -73,6 +73,6 @@ def test_drift_from_a_plan_names_who_changed_which_entry(open_desk: OpenDesk, sh
     edit(desk, add=[ADD], remove=[OFFICE])
     result = desk.run("deploy", "add-new", "--plan", "plan.json", "--yes")
     result.refused(4, "the org has changed since the plan was made")
-    gone = f"{OFFICE} (office VPN) was removed; the allowlist was last saved by Casey Colleague"
+    gone = f"; {OFFICE} (office VPN) was removed; the allowlist was last saved by Casey Colleague"
     assert (WHO in result.error) is shows
     assert (gone in result.error) is shows

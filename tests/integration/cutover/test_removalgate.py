@@ -301,6 +301,15 @@ def test_a_failing_quiet_check_fails_the_gate_after_a_limited_time() -> None:
     assert 63 <= waiting.time.seconds < 63 + 3
 
 
+def test_the_countdown_of_several_quiet_checks_is_that_of_the_longest() -> None:
+    time, left = FakeTime(), list[float]()
+    checks = [
+        QuietCheck.model_validate({"command": ["true"], "for": each}) for each in ("30s", "20s")
+    ]
+    QuietPeriod(checks, time.clock, left.append).require()
+    assert (left[0], time.seconds) == (30.0, 30.0)
+
+
 def test_late_rows_are_awaited_for_at_most_a_minute() -> None:
     waiting = Waiting(settle=3, late=3600)
     assert waiting.permit().doubt is not None
@@ -336,6 +345,12 @@ def test_settle_is_measured_by_the_clock_of_the_org(
     assert permit.phase is Phase.REMOVE_OLD
     assert 1.5 < time_.seconds <= 3.0  # settle, and the uncertainty of the org's clock
     assert left[0] == pytest.approx(time_.seconds)
+
+
+def test_the_gate_asks_about_the_addresses_that_its_phase_removes(connection: Connection) -> None:
+    verification = TargetVerification(connection)
+    assert verification.gate(Phase.REMOVE_OLD).removed == connection.cutover.change.old
+    assert verification.gate(Phase.REMOVE_NEW).removed == connection.cutover.change.new
 
 
 def test_a_list_that_changed_since_makes_evidence_stale(

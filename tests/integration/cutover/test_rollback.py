@@ -16,7 +16,7 @@ from sfcutover.cutover.removalgate import RemovalPermit
 from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.rollout import Rollout, RolloutOptions
 from sfcutover.cutover.sentdeployments import PROGRESS, SENDING, SENT
-from sfcutover.cutover.verify import ProofGate
+from sfcutover.cutover.verify import ProofGate, verify
 from sfcutover.cutover.watch import watch
 from sfcutover.emulator import Edit, Fault
 from sfcutover.emulator.lists import Entry
@@ -188,6 +188,8 @@ def test_a_process_without_its_lock_stops_watching_and_redeeming(
             watch(context, [context.target])
         with pytest.raises(LockLostError):
             context.execute(lambda: watch(context, [context.target]))
+        with pytest.raises(LockLostError):
+            verify(context, "new")
         assert here.emulator.redemptions == []
         assert journal.all("step-ended") == []
 

@@ -10,7 +10,7 @@ import pytest
 from sfcutover.allowlist.carriers import SECURITY_SETTINGS, TOKEN_IP_RANGES
 from sfcutover.allowlist.component import Component, FileProperties
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover.externalchanges import require_none_lost
+from sfcutover.cutover.externalchanges import is_newest, require_none_lost
 from sfcutover.errors import ExternalChangeError
 from sfcutover.salesforce.changehistory import RecordedChange
 from sfcutover.salesforce.results import DeployResult, ExternalChangeDocument
@@ -40,8 +40,8 @@ def live(by: str | None, saved: datetime = SAVED) -> Snapshot:
 def test_the_change_that_the_list_holds_was_not_replaced(state: Snapshot, is_held: bool) -> None:
     own = DeployResult(created_by=OURS)
     assert is_newest(CHANGE, own, state) is is_held
-    of_the_trail = replace(CHANGE, time=SAVED)
-    assert is_newest(of_the_trail, own, state) is is_held
+    of_a_deployment = replace(CHANGE, time=SAVED)
+    assert is_newest(of_a_deployment, own, state) is is_held
 
 
 def document(text: str, *, restored: bool) -> ExternalChangeDocument:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sfcutover.allowlist.baseline import baseline_documents
+from sfcutover.allowlist.carriers import SECURITY_SETTINGS, TOKEN_IP_RANGES
+from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.diff import RangeDocument
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.rollbackbaseline import Baseline, require_same_old
-from sfcutover.errors import ConfigError
+from sfcutover.cutover.context import CommandControl, StepContext, TargetContext
+from sfcutover.cutover.recordedbaselines import RecordedBaselines
+from sfcutover.cutover.resources import Connections, Probes
+from sfcutover.cutover.rollbackbaseline import Baseline, baseline_for, require_same_old
+from sfcutover.errors import ConfigError, DriftError
 from sfcutover.runs.baselinerecord import BaselineRecord
+from sfcutover.runs.event import CommandLog
+from sfcutover.salesforce.connection import connect
 from tests.support import cutover_in
 
 
@@ -50,3 +62,69 @@ def test_old_ranges_that_differ_from_the_record_are_refused(cutover: Cutover, ol
 
 def test_old_ranges_equal_to_the_recorded_ones_are_accepted(cutover: Cutover) -> None:
     require_same_old(record("203.0.113.1", "198.51.100.1"), cutover)
+
+
+def test_old_ranges_that_grew_since_the_record_are_refused(tmp_path: Path) -> None:
+    grown = cutover_in(tmp_path, "one", old=["203.0.113.1", "203.0.113.2"])
+    with pytest.raises(ConfigError, match=r"old: was 203\.0\.113\.1 at .* and is .*203\.0\.113\.2"):
+        require_same_old(record("203.0.113.1", "198.51.100.1"), grown)
+
+
+# The recorded baseline, and one that the operator names
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[TargetContext]:
+    cutover = cutover_in(tmp_path, "one", state={"url": f"sqlite:///{tmp_path}/state.db"})
+    baselines = RecordedBaselines(cutover)
+    yield StepContext(
+        cutover,
+        CommandLog(),
+        CommandControl(),
+        "rollback",
+        "key",
+        Probes(cutover),
+        Connections(cutover),
+        baselines,
+    ).at(cutover.targets[0])
+    baselines.close()
+
+
+def found(context: TargetContext, phase: Phase, named: Baseline | None) -> Baseline | None:
+    connection = connect(context.target, context.cutover)  # which asks the org nothing yet
+    given = None if named is None else lambda _: named
+    return baseline_for(context, connection, phase, Snapshot(()), given)
+
+
+def named(context: TargetContext, *listed: str) -> Baseline:
+    """A baseline of a file, whose list had these addresses."""
+    entries = Allowlist(tuple(map(IpRange.parse, listed)))
+    component = Component(SECURITY_SETTINGS, "Acme_sec", (), TOKEN_IP_RANGES, entries)
+    return Baseline(Snapshot((component,)), context.cutover.change, {}, True, None, {}, "the plan")
+
+
+def keep_record(context: TargetContext, baseline: Baseline) -> Baseline:
+    """Record what the baseline holds."""
+    documents = baseline_documents(baseline.snapshot, context.cutover.api_version)
+    made = record("203.0.113.1", "198.51.100.1").model_copy(update={"components": documents})
+    return Baseline.of_record(context.baselines.keep("one", lambda _: made), context.cutover)
+
+
+@pytest.mark.parametrize("phase", [Phase.RESTORE_OLD, Phase.REMOVE_NEW])
+def test_the_only_baseline_is_used(context: TargetContext, phase: Phase) -> None:
+    file = named(context, "203.0.113.1")
+    assert found(context, phase, None) is None
+    assert found(context, phase, file) == file
+    kept = keep_record(context, file)
+    assert found(context, phase, None) == kept
+    assert found(context, phase, file) == kept
+
+
+def test_a_disagreement_stops_only_what_removes_new_addresses(context: TargetContext) -> None:
+    kept = keep_record(context, named(context, "203.0.113.1"))
+    other = named(context, "203.0.113.1", "198.51.100.1")
+    with pytest.raises(DriftError):
+        found(context, Phase.REMOVE_NEW, other)
+    assert found(context, Phase.RESTORE_OLD, other) == kept
+    (note,) = context.memory.all("note")
+    assert note.text("text").endswith("the recorded baseline is used")

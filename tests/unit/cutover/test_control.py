@@ -1,0 +1,45 @@
+"""What a proof says of the list's enforcement, by what the memory has of the negative control."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sfcutover.cutover.context import CommandControl, StepContext, TargetContext
+from sfcutover.cutover.control import CONTROL, ControlEvidence, Outcome, with_enforcement
+from sfcutover.cutover.evidence import Enforcement
+from sfcutover.cutover.recordedbaselines import RecordedBaselines
+from sfcutover.cutover.resources import Connections, Probes
+from sfcutover.runs.event import CommandLog
+from tests.support import cutover_in
+from tests.unit.cutover.proven import evidence
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> TargetContext:
+    cutover = cutover_in(tmp_path, "org")
+    return StepContext(
+        cutover,
+        CommandLog(),
+        CommandControl(),
+        CONTROL,
+        "key",
+        Probes(cutover),
+        Connections(cutover),
+        RecordedBaselines(cutover),
+    ).at(cutover.targets[0])
+
+
+def test_without_a_control_a_proof_says_nothing_of_enforcement(context: TargetContext) -> None:
+    assert with_enforcement(context, evidence()).enforcement is None
+
+
+@pytest.mark.parametrize(("outcome", "is_shown"), [("shown", True), ("not-shown", False)])
+def test_a_proof_says_what_the_control_has_shown(
+    context: TargetContext, outcome: Outcome, is_shown: bool
+) -> None:
+    context.execute(lambda: ControlEvidence(outcome=outcome, reason="as tried"))
+    proof = with_enforcement(context, evidence())
+    assert proof.enforcement == Enforcement(is_shown=is_shown, reason="as tried")
+    assert any("as tried" in each for each in proof.uncertain) is not is_shown
