@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -29,7 +28,7 @@ from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.yamlfile import Location, YamlFile
 from sfcutover.util.childenvironment import withhold
 from sfcutover.util.knownsecrets import SECRET_PLACES
-from sfcutover.util.secrets import Secret
+from sfcutover.util.secrets import Secret, passwords_in
 from sfcutover.util.secretsources import (
     environment_value,
     secret_from_command,
@@ -216,7 +215,7 @@ class Text(TextOrMapping):
         if (self.literal is None) == (self.env is None):
             raise ValueError("must be a string, or {env: NAME}")
         check_text(self.literal)
-        if _has_password(self.literal or ""):
+        if passwords_in(self.literal or ""):
             raise ValueError(
                 "must not contain a password; write {env: NAME} for a variable with the whole URL"
             )
@@ -227,13 +226,6 @@ class Text(TextOrMapping):
         if self.literal is not None:
             return self.literal
         return environment_value(self.env or "", self.where)
-
-
-def _has_password(text: str) -> bool:
-    try:
-        return urlsplit(text).password is not None
-    except ValueError:  # no URL at all
-        return False
 
 
 class RangeEntry(TextOrMapping):
@@ -320,7 +312,7 @@ def secret_variables(value: object) -> frozenset[str]:
     found = set()
     for _, model in _models_in(value, ""):
         name = getattr(model, "env", None)
-        is_plain = isinstance(model, Text) and not _has_password(os.environ.get(name or "", ""))
+        is_plain = isinstance(model, Text) and not passwords_in(os.environ.get(name or "", ""))
         if isinstance(name, str) and not is_plain:
             found.add(name)
     return frozenset(found)

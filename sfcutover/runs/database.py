@@ -28,7 +28,7 @@ from sfcutover.errors import Advice, Command, ConfigError, NetworkError, Operati
 from sfcutover.runs import sqlite
 from sfcutover.runs.tables import METADATA, STATE, STATE_VERSION
 from sfcutover.util.files import make_folders_durably
-from sfcutover.util.secrets import remember
+from sfcutover.util.secrets import passwords_in, remember
 
 T = TypeVar("T")
 RETRY_SECONDS = 90.0  # a PostgreSQL that restarts is back by then
@@ -105,8 +105,8 @@ class Database:
         return Path(self.url.database or "")
 
     def __str__(self) -> str:
-        """Its place, without its password."""
-        return self.url.render_as_string(hide_password=True)
+        """Its place, without its password and parameters, of which one may be a password."""
+        return self.url.set(query={}).render_as_string(hide_password=True)
 
     @property
     def engine_url(self) -> str:
@@ -252,7 +252,7 @@ def _url(state: State) -> sa.URL:
             hint="write sqlite:///.sfcutover/state.db or postgresql+psycopg://host/database; with "
             "a password, take the whole URL from {env: NAME}",
         )
-    remember([value for value in (str(url.password or ""),) if value])
+    remember(filter(None, passwords_in(text)))
     if url.get_backend_name() == "postgresql":
         from sfcutover.runs.postgresql import with_keepalives  # psycopg: only where it is needed
 

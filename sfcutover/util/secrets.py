@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NoReturn, Self
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
 _SHORTEST_REDACTED = 4  # anything shorter would blank out ordinary words
@@ -28,6 +28,7 @@ _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _XML_ATTRIBUTE = _XML | {ord('"'): "&quot;", ord("'"): "&apos;"}
 _JINJA = _XML | {ord('"'): "&#34;", ord("'"): "&#39;"}
 
+_PASSWORD_PARAMETERS = ("password", "sslpassword")
 _PLAIN_PROXY = r"(?:https?|socks5h?)://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d+/?"
 
 
@@ -77,9 +78,21 @@ def remember(values: Iterable[str]) -> None:
             _known.update(form for form in _forms(each) if len(form) >= _SHORTEST_REDACTED)
 
 
+def passwords_in(url: str) -> list[str]:
+    """Those that a URL holds: before its host, and as parameters of PostgreSQL's (libpq)."""
+    try:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query)
+    except ValueError:  # no URL at all
+        return []
+    before = [] if parts.password is None else [parts.password]
+    return [*before, *(value for name, value in query if name in _PASSWORD_PARAMETERS)]
+
+
 def _credentials_in(url: str) -> Iterator[str]:
-    """The password of a URL, and as basic auth sends it; of an SFDX auth URL
+    """The passwords of a URL, and as basic auth sends one; of an SFDX auth URL
     (``force://id:secret:token@host``) the secret and the token."""
+    yield from passwords_in(url)
     try:
         parts = urlsplit(url)
     except ValueError:  # no URL at all

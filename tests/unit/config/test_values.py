@@ -55,7 +55,15 @@ def test_a_text_from_an_unset_variable_names_it(monkeypatch: pytest.MonkeyPatch)
         Text(env="SF_CLIENT_ID").read()
 
 
-@pytest.mark.parametrize("url", ["https://me:pw@example.com", "postgresql+psycopg://me:@db/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:pw@example.com",
+        "postgresql+psycopg://me:@db/x",
+        "postgresql+psycopg://db/x?user=me&password=pw",
+        "postgresql+psycopg://me@db/x?sslpassword=pw",
+    ],
+)
 def test_a_url_with_a_password_is_refused_as_plain_text(url: str) -> None:
     with pytest.raises(ValidationError, match="must not contain a password"):
         Text.model_validate(url)

@@ -112,6 +112,15 @@ def test_the_password_of_a_shared_state_reaches_only_the_engine(shared: Database
     assert PASSWORD not in redact(f"a password, such as {PASSWORD}, in an error")
 
 
+def test_a_password_among_the_parameters_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql+psycopg://me@db/runs?password=p%40ss-of-the-runs"
+    monkeypatch.setenv("THE_STATE", url)
+    database = Database.at(State(url=Text(env="THE_STATE")))
+    assert "p%40ss-of-the-runs" in database.engine_url
+    assert str(database) == "postgresql+psycopg://me@db/runs"
+    assert redact("with p@ss-of-the-runs or p%40ss-of-the-runs") == "with *** or ***"
+
+
 def test_connections_of_a_shared_state_notice_a_silent_network(shared: Database) -> None:
     url = shared.url
     assert url.drivername == "postgresql+psycopg"
