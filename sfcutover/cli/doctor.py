@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import click
 from pydantic import Field
 
+from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
-from sfcutover.cutover.preflight import Check, examine_config, examine_orgs, examine_state
+from sfcutover.cutover.preflight import (
+    Check,
+    causes_once,
+    examine_config,
+    examine_orgs,
+    examine_state,
+)
 from sfcutover.cutover.trafficpreflight import examine_traffic
 from sfcutover.errors import ExitCode
 from sfcutover.output.console import shown
@@ -83,20 +90,33 @@ def command(run: Invocation, templates: Templates, parts: tuple[str, ...], stric
     Exits with the code of the first check that failed.
     """
     checks = []
-    for check in examine(run, templates, parts):
+    for check in causes_once(examine(run, templates, parts)):
         checks.append(check)
         if not run.settings.json:
             run.console.data(_line(check))
     failed = [check for check in checks if check.status == "failed"]
-    warned = strict and any(check.status == "warning" for check in checks)
+    warned = [check for check in checks if strict and check.status == "warning"]
+    code = failed[0].exit_code if failed else ExitCode.FAILED if warned else ExitCode.DONE
     if run.settings.json:
         documents = [CheckDocument.model_validate(each) for each in checks]
         print_document(DoctorDocument(ok=not failed, checks=documents))
-    elif not failed and not warned:
-        run.console.note(f"next: {run.command_line('diff', 'add-new')}")
-    if failed:
-        return failed[0].exit_code
-    return ExitCode.FAILED if warned else ExitCode.DONE
+    elif failed:
+        run.console.note(f"{_counted(failed)} failed; exit {code}")
+    elif warned:
+        run.console.note(f"{_counted(warned)} ended with a warning; exit {code}")
+    else:
+        run.console.note(f"next: {run.command_line('diff', _next_phase(checks))}")
+    return code
+
+
+def _counted(checks: Sequence[Check]) -> str:
+    return "1 check" if len(checks) == 1 else f"{len(checks)} checks"
+
+
+def _next_phase(checks: Iterable[Check]) -> Phase:
+    """What a target still needs first; add-new if no allowlist was read."""
+    following = {check.follows for check in checks if check.follows is not None}
+    return Phase.REMOVE_OLD if following == {Phase.REMOVE_OLD} else Phase.ADD_NEW
 
 
 def examine(run: Invocation, templates: Templates, parts: tuple[str, ...]) -> Iterator[Check]:

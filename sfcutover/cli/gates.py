@@ -40,8 +40,7 @@ class CommandGate:
             context.note("verifying the addresses that stay, before any address is removed")
         gate = ProofGate(proof, tries=1, countdown=self._countdown)
         permit = gate.permit(context, connection, phase, live)
-        proven = "permitted" if permit.doubt is None else "proven, but one question is open"
-        context.note(f"{proven}: {permit.reason}")
+        context.note(_noted(permit))
         return permit
 
     def _proof(self, target: str) -> Evidence | None:
@@ -61,6 +60,14 @@ class CommandGate:
 
     def _countdown(self, seconds: float) -> None:
         self.run.console.countdown(f"settling: {seconds:.0f} s left")
+
+
+def _noted(permit: RemovalPermit) -> str:
+    """What was proven, and the question that no proof answers, which the operator is asked."""
+    if permit.doubt is None:
+        return f"permitted: {permit.reason}"
+    left = "old" if permit.phase is Phase.REMOVE_OLD else "new"
+    return f"{permit.reason}; still open: have customers left the {left} addresses?"
 
 
 @dataclass(frozen=True)

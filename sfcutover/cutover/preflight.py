@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -55,7 +55,10 @@ Status = Literal["ok", "warning", "failed", "skipped"]
 
 @dataclass(frozen=True)
 class Check:
-    """What was checked, how it came out, and the fix where it did not pass."""
+    """What was checked, how it came out, and the fix where it did not pass.
+
+    follows: the phase that the live allowlist takes next; None if the check did not read it.
+    """
 
     target: str | None
     name: str
@@ -63,6 +66,7 @@ class Check:
     detail: Text
     fix: Text | None = None
     exit_code: ExitCode = ExitCode.DONE
+    follows: Phase | None = None
 
 
 def check(name: str, look: Callable[[], Text], target: str | None = None) -> Check:
@@ -83,6 +87,17 @@ def failed(name: str, error: SfcutoverError, target: str | None) -> Check:
 def untried(name: str, why: str, target: str | None = None) -> Check:
     """A check that could not be made."""
     return Check(target, name, "skipped", f"not tried: {why}")
+
+
+def causes_once(checks: Iterable[Check]) -> Iterator[Check]:
+    """The checks, where one that failed for the same cause as an earlier one is skipped."""
+    causes: dict[Text, str] = {}
+    for each in checks:
+        first = causes.setdefault(each.detail, each.name) if each.status == "failed" else each.name
+        if first == each.name:
+            yield each
+        else:
+            yield untried(each.name, f"it needs {first}", each.target)
 
 
 def examine_state(cutover: Cutover) -> Check:
@@ -154,7 +169,7 @@ class TargetDoctor:
             steps += [("allowlist", self._list), ("capacity", self._capacity)]
         name = self._connection.target.name
         for number, (step, look) in enumerate(steps):
-            made = check(step, look, name)
+            made = self._as_tried(check(step, look, name))
             yield made
             if made.status == "failed":
                 for skipped, _ in steps[number + 1 :]:
@@ -163,11 +178,23 @@ class TargetDoctor:
         yield from self._second_readings()
         yield self._switch() if self._cutover.is_legacy else self._policies()
 
+    def _as_tried(self, made: Check) -> Check:
+        """An access token that was only read is not tried; an allowlist states its next phase."""
+        if made.status != "ok":
+            return made
+        if made.name == "credentials" and not self._connection.org.opens_sessions:
+            return replace(made, status="skipped")
+        if made.name == "allowlist":
+            new, carriers = self._cutover.change.new, self._snapshot().carriers
+            is_added = all(each.allowlist.covers(new) for each in carriers)
+            return replace(made, follows=Phase.REMOVE_OLD if is_added else Phase.ADD_NEW)
+        return made
+
     def _credentials(self) -> str:
         url = self._connection.org.instance_url
         if self._connection.org.opens_sessions:
             return f"a session of {url} was opened"
-        return f"an access token for {url} was read; the permission check tries it"
+        return f"not tried: an access token for {url} was read; the permission check uses it"
 
     def _api_version(self) -> str:
         wanted, offered = self._cutover.api_version, self._connection.org.api_versions()

@@ -112,10 +112,11 @@ def _endpoint(canary: Canary, cutover: Cutover, title: str) -> Check:
         status = _status(url, egress_of(cutover, "new"))
     except SfcutoverError as error:
         return failed(title, error, None)
-    answers = f"{url} answers a GET through the new egress with HTTP {status}"
     if status in _EXPECTED:
-        return Check(None, title, "ok", f"{answers}; no redemption was tried")
+        answers = f"HTTP {status} to a GET, as expected; no redemption was tried"
+        return Check(None, title, "ok", f"{url} is reachable through the new egress ({answers})")
     fix = "check token_url: its path is /services/oauth2/token"
+    answers = f"{url} answers a GET through the new egress with HTTP {status}"
     return Check(None, title, "warning", f"{answers}, which is unusual for a token endpoint", fix)
 
 

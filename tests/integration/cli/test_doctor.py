@@ -13,7 +13,8 @@ from sfcutover.runs.database import Database
 from sfcutover.runs.store import RunOptions, RunStore
 from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import Desk
-from tests.integration.cli.traffic import keep_token
+from tests.integration.cli.traffic import NEW, OLD, keep_token
+from tests.integration.cutover.verifying import set_list
 from tests.integration.runs.working import config_of
 
 CHECKS = ["credentials", "API version", "permission", "components", "allowlist", "capacity"]
@@ -31,7 +32,8 @@ def desk(desk: Desk) -> Desk:
 def test_every_check_passes(desk: Desk) -> None:
     result = desk.run("doctor")
     assert result.code == 0
-    for check in CHECKS:
+    assert "skipped  packaging: credentials: not tried: an access token for " in result.out
+    for check in CHECKS[1:]:
         assert f"ok       packaging: {check}: " in result.out
     assert "FAILED" not in result.out
     assert result.err == "next: sfcutover diff add-new\n"
@@ -76,6 +78,16 @@ def test_a_failure_shows_its_fix_on_the_next_line(desk: Desk) -> None:
     failed = next(number for number, line in enumerate(lines) if line.startswith("FAILED"))
     assert "credentials: cutover.yaml:" in lines[failed]
     assert lines[failed + 1].strip().startswith("fix: export SF_ACCESS_TOKEN=")
+
+
+@pytest.mark.parametrize(
+    ("on_the_list", "phase"), [((*OLD, NEW[0]), "add-new"), ((*OLD, *NEW), "remove-old")]
+)
+def test_the_next_phase_is_the_one_that_is_not_live(
+    on_the_list: tuple[str, ...], phase: str, desk: Desk
+) -> None:
+    set_list(desk.emulator, *on_the_list)
+    assert desk.run("doctor").err == f"next: sfcutover diff {phase}\n"
 
 
 def test_a_missing_old_address_is_a_failure(desk: Desk) -> None:
@@ -175,7 +187,7 @@ def test_strict_fails_on_warnings_only(desk: Desk) -> None:
     result = desk.run("doctor", "--only", "config", "--strict")
     assert result.code == 1
     assert "warning  run: not configured: switch" in result.out
-    assert "next:" not in result.err
+    assert result.err == "1 check ended with a warning; exit 1\n"
     desk.monkeypatch.delenv("SF_ACCESS_TOKEN")
     assert desk.run("doctor", "--only", "config,org", "--strict").code == 2
 
@@ -183,7 +195,7 @@ def test_strict_fails_on_warnings_only(desk: Desk) -> None:
 def test_a_token_is_not_reported_as_tried_if_nothing_redeemed_it(desk: Desk) -> None:
     desk.monkeypatch.setenv("SF_ACCESS_TOKEN", "00D000000000000!wrong")
     result = desk.run("doctor")
-    assert "was read; the permission check tries it" in result.out
+    assert "was read; the permission check uses it" in result.out
     assert "FAILED   packaging: permission" in result.out
     assert "skipped  packaging: allowlist: not tried: it requires permission" in result.out
 

@@ -120,9 +120,21 @@ def test_an_unset_proxy_variable_is_a_failure(canary: Desk, name: str) -> None:
     result = canary.run(*ONLY)
     assert result.code == 2
     side = name.split("_")[1].lower()
-    (line,) = lines_of(result, f"{side} egress")
+    (line,) = lines_of(result, f"egress.{side}.proxy")
     assert line.startswith("FAILED")
     assert f"{name} is not set" in line
+    (line,) = lines_of(result, f"{side} egress")
+    assert line == f"skipped  {side} egress: not tried: it needs egress.{side}.proxy"
+
+
+def test_an_unset_secret_fails_one_check_and_skips_those_that_need_it(canary: Desk) -> None:
+    canary.monkeypatch.delenv("SF_CLIENT_SECRET")
+    result = canary.run(*ONLY)
+    assert (result.code, result.out.count("SF_CLIENT_SECRET is not set")) == (2, 1)
+    for name in ("token endpoint", "canary"):
+        (line,) = lines_of(result, name)
+        assert line == f"skipped  {name}: not tried: it needs verify.client_secret"
+    assert result.err == "1 check failed; exit 2\n"
 
 
 def test_an_unset_secret_of_a_check_is_a_failure(canary: Desk) -> None:
@@ -141,7 +153,10 @@ def test_the_token_endpoint_is_checked_through_the_new_egress(canary: Desk) -> N
     result = canary.run(*ONLY)
     (line,) = lines_of(result, "token endpoint")
     assert line.startswith("ok ")
-    assert "answers a GET through the new egress with HTTP 400; no redemption was tried" in line
+    assert line.endswith(
+        " is reachable through the new egress (HTTP 400 to a GET, as expected; no redemption was "
+        "tried)"
+    )
     (asked,) = operations(canary.emulator, "token")
     assert asked["source"] in NEW
 
