@@ -7,6 +7,7 @@ from typing import get_args
 
 import click
 
+from sfcutover.cli.demo.prose import folded
 from sfcutover.cli.demo.result import (
     STEP_SECONDS,
     DemoAddressDocument,
@@ -24,17 +25,21 @@ from sfcutover.output.events import event_line
 from sfcutover.output.json import print_document
 from sfcutover.runs.event import Event
 
-_OUTAGE = (
-    "The outage is that of the customer who waited longest. Each step of the wrong\n"
-    f"order takes {STEP_SECONDS:.0f} s here; in production, the outage lasts until an operator\n"
-    "moves the traffic. A refusal because of the address does not use up a refresh\n"
-    "token: a customer stays logged in if the application tries it again."
+_OUTAGE = folded(
+    "The outage is that of the customer who waited longest. Each step of the wrong order takes "
+    f"{STEP_SECONDS:.0f} s here; in production, the outage lasts until an operator moves the "
+    "traffic. A refusal because of the address does not use up a refresh token: a customer stays "
+    "logged in if the application tries it again."
 )
-_COUNTS = (
-    "The table counts the redemptions of the application's customers. The report counts\n"
-    "only what the run itself can observe, and so shows other totals: the redemptions of\n"
-    "its own canary (a refresh token of your own, which proves an address), and those in\n"
-    "the LoginHistory of the app's own org, where customers in other orgs do not appear."
+_COUNTS = folded(
+    "This table counts the redemptions of the application's customers. The report counts what the "
+    "run itself can observe, so its totals differ: the redemptions of its own canary (a refresh "
+    "token of your own, which proves an address), and those in the LoginHistory of the app's own "
+    "org, where customers in other orgs do not appear."
+)
+_FOLDER = folded(
+    "The demo has removed the folder in which these commands ran, with the state of the run. Only "
+    "the report is left."
 )
 
 
@@ -89,11 +94,12 @@ def _options(settings: Settings) -> tuple[str, ...]:
 def result_text(result: DemoResult) -> str:
     """The tables, the conclusion, and the path of the report in the last line."""
     both = len(result.performances) > 1
-    parts = [_traffic_table(each, titled=both) for each in result.performances]
+    first, *others = [_traffic_table(each, titled=both) for each in result.performances]
+    parts = [first, *([_COUNTS] if result.report else []), *others]
     if both:
         parts.append(_orders_table(result.performances))
     if result.report:
-        parts.append(_COUNTS)
+        parts.append(_FOLDER)
     last = [f"report: {result.report}"] if result.report else []
     return "\n\n".join([*parts, "\n".join([*_conclusion(result), *last])])
 
@@ -123,7 +129,7 @@ def _summary(result: ScenarioResult) -> str:
     sent = ", ".join(f"{name} {count}" for name, count in result.deployments.items())
     return (
         f"{result.redemptions} redemptions, {result.failed} failed; {result.logged_in} of "
-        f"{result.customers} customers still logged in; deployments: {sent or 'none'}"
+        f"{result.customers} customers still logged in\ndeployments: {sent or 'none'}"
     )
 
 
@@ -141,7 +147,7 @@ def _failures(results: Sequence[ScenarioResult]) -> Iterator[str]:
     yield f"{first.failed} of {first.redemptions} redemptions failed"
     for each in others:
         yield (
-            f"in the {each.order} order {each.failed} of {each.redemptions}, an outage of "
+            f"{each.order} order: {each.failed} of {each.redemptions}, an outage of "
             f"{each.outage_seconds:.1f} s"
         )
 
@@ -156,7 +162,7 @@ def _cell(counter: DemoAddressDocument | None) -> str:
         return "0"
     refused = f"{counter.refused} refused"
     if counter.redeemed and counter.refused:
-        return f"{counter.redeemed}, {refused}"
+        return f"{counter.redeemed} ok, {refused}"
     return refused if counter.refused else str(counter.redeemed)
 
 

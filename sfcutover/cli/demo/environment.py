@@ -20,6 +20,7 @@ import requests
 import yaml
 
 from sfcutover.cli.demo.commands import Commands, Display
+from sfcutover.cli.demo.prose import folded
 from sfcutover.cli.demo.result import Attempt
 from sfcutover.cli.emulator import not_started
 from sfcutover.config.state import State
@@ -38,9 +39,9 @@ SETTLE_SECONDS = 2.0
 WATCH_SECONDS = 4.0
 QUIET_SECONDS = 2.0
 BASELINE_SECONDS = 3.0
-SHORTENED = (
+SHORTENED = folded(
     f"Timers are shortened: settle {SETTLE_SECONDS:.0f} s (default 60 s), "
-    f"quiet {QUIET_SECONDS:.0f} s (default 2 min),\nwatch {WATCH_SECONDS:.0f} s (default 15 min); "
+    f"quiet {QUIET_SECONDS:.0f} s (default 2 min), watch {WATCH_SECONDS:.0f} s (default 15 min); "
     f"a deployment takes {DEPLOY_SECONDS:.0f} s."
 )
 PATIENCE_SECONDS = 300.0  # as long as it is for an org that is not emulated

@@ -15,6 +15,7 @@ from sfcutover.cli.demo.environment import (
     open_environment,
 )
 from sfcutover.cli.demo.faults import FAULTS, NO_FAULT, Case
+from sfcutover.cli.demo.prose import folded
 from sfcutover.cli.demo.result import (
     STEP_SECONDS,
     Arrival,
@@ -29,12 +30,13 @@ from sfcutover.emulator import Edit, Emulator, Entry
 from sfcutover.errors import ExitCode
 
 _REPORT = "report.html"
-_INTRODUCTION = f"""\
-The orgs run locally: one of yours, and one for each of three customers. No request leaves this
-machine. An application redeems (exchanges for an access token) the customers' refresh tokens about
-20 times a second: through the old proxy first, and through the new one after the switch.
-{SHORTENED}
-"""
+_ORGS = folded(
+    "The orgs run locally: one of yours, and one for each of three customers. No request leaves "
+    "this machine. An application redeems (exchanges for an access token) the customers' refresh "
+    "tokens about 20 times a second: through the old proxy first, and through the new one after "
+    "the switch."
+)
+_INTRODUCTION = f"{_ORGS}\n{SHORTENED}\n"
 
 
 def perform(display: Display, order: Order, fault: DemoFault | None) -> DemoResult:

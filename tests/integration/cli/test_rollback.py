@@ -110,7 +110,9 @@ def test_the_plan_restores_the_descriptions(desk: Desk) -> None:
 
 def test_the_baseline_is_restored_after_the_old_egress_is_proven(recorded: Desk) -> None:
     words = ("rollback", "--to", "baseline", "--yes")
-    recorded.run(*words).refused(5, "nothing shows that customers have left the new addresses")
+    refused = recorded.run(*words)
+    refused.refused(5, "nothing shows that customers have left the new addresses")
+    assert "LoginHistory; still open: have customers left the new addresses?\n" in refused.err
     assert on_list(recorded, *OLD, *NEW)
     result = recorded.run(*words, "--traffic-moved", "--json")
     assert result.code == 0, result.err

@@ -8,7 +8,7 @@ from typing import get_args
 import click
 import pytest
 
-from sfcutover.cli.demo import _COUNTS, result_text
+from sfcutover.cli.demo import _COUNTS, _FOLDER, result_text
 from sfcutover.cli.demo.commands import DemoCommandDocument
 from sfcutover.cli.demo.faults import FAULTS, NO_FAULT
 from sfcutover.cli.demo.result import (
@@ -27,6 +27,7 @@ from sfcutover.cli.demo.result import (
     outage_seconds,
     phase_at,
 )
+from sfcutover.cli.demo.scenario import _INTRODUCTION
 from sfcutover.runs.event import Event
 
 
@@ -161,10 +162,12 @@ def test_the_table_of_the_right_order() -> None:
         "add-new             0              0       0",
         "remove-old          0              1       0",
         "all                 1              1       0",
-        "2 redemptions, 0 failed; 1 of 1 customers still logged in; deployments: add-new 1, "
-        "remove-old 1",
+        "2 redemptions, 0 failed; 1 of 1 customers still logged in",
+        "deployments: add-new 1, remove-old 1",
         "",
         *_COUNTS.splitlines(),
+        "",
+        *_FOLDER.splitlines(),
         "",
         "done: 0 of 2 redemptions failed",
         "report: /tmp/report.html",
@@ -178,9 +181,25 @@ def test_both_orders_are_shown_side_by_side() -> None:
     assert "failed                       0            1\n" in text
     assert "seconds of outage          0.0          3.5\n" in text
     assert text.endswith(
-        "done: 0 of 2 redemptions failed; in the wrong order 1 of 2, an outage of 3.5 s\n"
+        "done: 0 of 2 redemptions failed; wrong order: 1 of 2, an outage of 3.5 s\n"
         "report: /tmp/report.html"
     )
+
+
+def test_the_note_about_the_report_follows_the_table_of_its_run() -> None:
+    text = click.unstyle(result_text(DemoResult([RIGHT, WRONG], [], "/tmp/report.html")))
+    assert f"remove-old 1\n\n{_COUNTS}\n\nwrong order\n" in text
+
+
+def test_no_line_is_wider_than_a_terminal() -> None:
+    text = click.unstyle(result_text(DemoResult([RIGHT, WRONG], [], "/tmp/report.html")))
+    assert max(map(len, f"{_INTRODUCTION}\n{text}".splitlines())) <= 80
+
+
+def test_redeemed_and_refused_are_told_apart() -> None:
+    arrivals = [*RIGHT.arrivals, Arrival(NEW, 26.0, False)]
+    text = click.unstyle(result_text(DemoResult([replace(RIGHT, arrivals=arrivals)])))
+    assert "1 ok, 1 refused" in text
 
 
 def test_the_last_line_reports_the_caught_fault_or_the_problem() -> None:
