@@ -13,9 +13,10 @@ from sfcutover.cli.run import execute, require_not_forked, require_runnable
 from sfcutover.cli.runs import find_run
 from sfcutover.cutover.announcement import is_digest, shown_digest
 from sfcutover.cutover.answers import APPROVED, approve
-from sfcutover.cutover.progress import FORWARDS, Pause, RunProgress
+from sfcutover.cutover.progress import Pause, RunProgress
 from sfcutover.cutover.runcontroller import RunController
 from sfcutover.cutover.runfollower import failure_of_run
+from sfcutover.cutover.stepnames import FORWARDS
 from sfcutover.cutover.stepresult import ProblemKind
 from sfcutover.errors import Advice, Command, ConfigError, GateError, StillRunningError
 from sfcutover.runs.event import Event

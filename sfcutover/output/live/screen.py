@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from sfcutover.allowlist.phases import Change, Side
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.addressproof import each_address
-from sfcutover.cutover.progress import BACK, Pause, RunProgress
+from sfcutover.cutover.progress import Pause, RunProgress
+from sfcutover.cutover.stepnames import BACK
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight

@@ -7,16 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sfcutover.cutover.progress import (
-    BACK,
-    FORWARDS,
-    OCCASIONAL,
-    STOPPED,
-    TITLES,
-    Deployment,
-    StepMark,
-    StepState,
-)
+from sfcutover.cutover.progress import STOPPED, Deployment, StepMark, StepState
+from sfcutover.cutover.stepnames import BACK, FORWARDS, OCCASIONAL, TITLES
 from sfcutover.output.live.lines import (
     Line,
     Picture,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from sfcutover.cutover.progress import TITLES, RunProgress, StepState
+from sfcutover.cutover.progress import RunProgress, StepState
+from sfcutover.cutover.stepnames import TITLES
 from sfcutover.output.report.rundata import RunData
 from sfcutover.runs.event import Event, moment_text
 from sfcutover.util.document import Document, UtcTime

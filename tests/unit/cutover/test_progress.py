@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.cutover.progress import TITLES, RunProgress
+from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.stepnames import TITLES
 from sfcutover.errors import Command
 from tests.unit.cutover.journaled import Story, events_of, proof_document
 
