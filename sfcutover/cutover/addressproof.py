@@ -187,7 +187,7 @@ class Verification:
             return self._any, f"one of these; the echo cannot tell which: {error.message}"
         if set(turns[:size]) == set(self.wanted) and turns[size:] == turns[:-size]:
             return (
-                str(turns[size - 1]),
+                str(turns[-1]),
                 f"most likely, as it comes before {turns[0]} in the rotation",
             )
         return self._any, "one of these; they do not alternate, so the echo cannot tell which"

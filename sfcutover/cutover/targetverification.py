@@ -137,7 +137,7 @@ class TargetVerification:
                 on_blocked=self.on_blocked,
                 probe=None if self.probe is None else partial(self.probe, via),
             )
-            proven = _canary_evidence(redeemer.name, verification.run())
+            proven = canary_evidence(redeemer.name, verification.run())
         if verification.is_foreign:
             return proven.model_copy(update={"login_history": "other-org"})
         return proven.model_copy(update={"login_history": self._shown(proven, org)})
@@ -236,7 +236,8 @@ def via_of(phase: Phase) -> Via:
     return "new" if phase is Phase.REMOVE_OLD else "old"
 
 
-def _canary_evidence(name: str, verified: Verified) -> CanaryEvidence:
+def canary_evidence(name: str, verified: Verified) -> CanaryEvidence:
+    """What a canary has proven; its times are as uncertain as the more uncertain one."""
     return CanaryEvidence(
         canary=name,
         organization_id=verified.organization_id,

@@ -244,3 +244,4 @@ def test_the_session_is_confirmed_directly_before_a_removal(
     asked = [str(event["operation"]) for event in here.emulator.log]
     removal = len(asked) - 1 - asked[::-1].index("deploy")
     assert "listMetadata" in asked[removal - 2 : removal]
+    assert asked[:removal].count("retrieve") == 4  # not again where nothing was saved
