@@ -206,6 +206,20 @@ class PermittingGate:
         return RemovalPermit(phase, "this test's")
 
 
+def test_a_baseline_recorded_by_a_removal_does_not_know_what_was_there_before(
+    context: TargetContext,
+) -> None:
+    deploy(context, Phase.ADD_NEW)
+    record = context.baselines.find("packaging")
+    assert record is not None
+    assert record.before_add_new
+    context.baselines.forget("packaging")
+    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=PermittingGate()))
+    record = context.baselines.find("packaging")
+    assert record is not None
+    assert not record.before_add_new
+
+
 def read_count(here: World) -> int:
     """How many times the list was read."""
     return sum(event["operation"] == "retrieve" for event in here.emulator.log)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,7 @@ from sfcutover.cutover import switch as step
 from sfcutover.cutover.context import CommandControl, StepContext
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.resources import Connections, Probes
-from sfcutover.cutover.switch import record_of, switch
+from sfcutover.cutover.switch import forget_switches, record_of, switch, switched_at
 from sfcutover.errors import (
     ConfigError,
     ExitCode,
@@ -32,6 +33,7 @@ from sfcutover.runs.event import CommandLog, Event
 from sfcutover.traffic.switch import Direction, run_in_helper
 from sfcutover.traffic.switchhelper import read_record
 from sfcutover.util.secrets import Secret
+from tests.unit.cutover.test_rollbackbaseline import record
 
 SWITCHED = """\
 import os
@@ -159,6 +161,38 @@ def test_the_command_runs_once_however_often_the_step_starts(
     switch(make(**commands), "revert")
     switch(make(**commands), "apply")  # after a revert it is another switch
     assert (tmp_path / "switched").read_text() == "apply\nrevert\napply\n"
+
+
+def test_the_baseline_record_has_when_traffic_moved_until_it_moves_back(
+    make: Callable[..., StepContext],
+) -> None:
+    context = make(apply=["true"], revert=["true"])
+    context.baselines.keep("org", lambda _: record("203.0.113.10", "198.51.100.20"))
+    before = time.time()
+    switch(context, "apply")
+    kept = context.baselines.find("org")
+    assert kept is not None
+    assert kept.switched is not None
+    assert before <= kept.switched <= time.time()
+    (event,) = context.memory.all("switching")
+    assert switched_at(context) == event.time
+    switch(context, "revert")
+    kept = context.baselines.find("org")
+    assert kept is not None
+    assert kept.switched is None
+    assert switched_at(context) is None
+
+
+@pytest.mark.parametrize("direction", ["apply", "revert"])
+def test_no_record_of_a_command_remains_once_it_is_forgotten(
+    make: Callable[..., StepContext], direction: Direction
+) -> None:
+    context = make(apply=["true"], revert=["true"])
+    switch(context, direction)
+    folder = record_of(context, direction).parent
+    assert list(folder.glob("switch-*"))
+    forget_switches(context)
+    assert list(folder.glob("switch-*")) == []
 
 
 def test_a_failed_command_is_reported_with_its_exit_status(
