@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,12 @@ from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.context import CommandControl, StepContext, TargetContext
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.resources import Connections, Probes
-from sfcutover.cutover.rollbackbaseline import Baseline, baseline_for, require_same_old
+from sfcutover.cutover.rollbackbaseline import (
+    Baseline,
+    baseline_for,
+    plan_phase,
+    require_same_old,
+)
 from sfcutover.errors import ConfigError, DriftError
 from sfcutover.runs.baselinerecord import BaselineRecord
 from sfcutover.runs.event import CommandLog
@@ -128,3 +134,19 @@ def test_a_disagreement_stops_only_what_removes_new_addresses(context: TargetCon
     assert found(context, Phase.RESTORE_OLD, other) == kept
     (note,) = context.memory.all("note")
     assert note.text("text").endswith("the recorded baseline is used")
+
+
+def test_only_a_rollback_is_planned_with_the_ranges_of_the_baseline(
+    context: TargetContext,
+) -> None:
+    baseline = named(context, "203.0.113.9")
+    change = replace(baseline.change, old=(IpRange.parse("203.0.113.9"),))
+    baseline = replace(baseline, change=change)
+    live = named(context, "198.51.100.1").snapshot
+
+    def after(phase: Phase) -> list[str]:
+        (component,) = plan_phase(context, phase, live, baseline).after.carriers
+        return sorted(map(str, component.allowlist))
+
+    assert after(Phase.RESTORE_OLD) == ["198.51.100.1", "203.0.113.9"]
+    assert after(Phase.ADD_NEW) == ["198.51.100.1"]
