@@ -15,7 +15,7 @@ from sfcutover.cutover.deploymentobserver import DeploymentObserver, UnknownFate
 from sfcutover.cutover.removalgate import RemovalPermit
 from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.rollout import Rollout, RolloutOptions
-from sfcutover.cutover.sentdeployments import PROGRESS, SENDING, SENT
+from sfcutover.cutover.sentdeployments import PROGRESS, SENDING, SENT, SentDeployments
 from sfcutover.cutover.verify import ProofGate, verify
 from sfcutover.cutover.watch import watch
 from sfcutover.emulator import Edit, Fault
@@ -233,6 +233,11 @@ def test_restoring_needs_no_read_if_nothing_was_saved_since_the_removal(
     before = read_count(here)
     restore(context)
     assert read_count(here) == before + 1  # only to read it back
+    removal, restored = (
+        SentDeployments(context.memory, "packaging", phase)
+        for phase in (Phase.REMOVE_OLD, Phase.RESTORE_OLD)
+    )
+    assert [restored.latest_before] == removal.ids  # noted before it was sent
     assert here.live == {*OLD, *NEW}
 
 

@@ -10,10 +10,12 @@ from sfcutover.cutover.context import CommandControl, StepContext, TargetContext
 from sfcutover.cutover.control import CONTROL, ControlEvidence, Outcome, with_enforcement
 from sfcutover.cutover.evidence import Enforcement
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
+from sfcutover.cutover.redemptionerrors import tell_block
 from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.runs.event import CommandLog
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
 from tests.support import cutover_in
-from tests.unit.cutover.proven import evidence
+from tests.unit.cutover.proven import NOON, evidence
 
 
 @pytest.fixture
@@ -43,3 +45,11 @@ def test_a_proof_says_what_the_control_has_shown(
     proof = with_enforcement(context, evidence())
     assert proof.enforcement == Enforcement(is_shown=is_shown, reason="as tried")
     assert any("as tried" in each for each in proof.uncertain) is not is_shown
+
+
+def test_a_refusal_by_the_list_itself_shows_its_enforcement(context: TargetContext) -> None:
+    context.execute(lambda: ControlEvidence(outcome="not-shown", reason="as tried"))
+    tell_block(context, Redemption(RedemptionOutcome.BLOCKED, NOON, rule=BlockRule.APP))
+    proof = with_enforcement(context, evidence())
+    assert proof.enforcement is not None
+    assert proof.enforcement.is_shown
