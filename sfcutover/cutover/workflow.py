@@ -89,7 +89,7 @@ class Workflow:
             try:
                 await removal.remove()
             except StepFailedError as error:
-                if error.step == CHECKS:  # nothing was removed
+                if error.step == CHECKS:  # nothing was removed in this wave
                     return await self._rollback.to_old(error)
                 return await self._rollback.after_removal(error)
             return await self._ended()
