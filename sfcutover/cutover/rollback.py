@@ -17,8 +17,9 @@ from sfcutover.cutover.deploy import DeployOptions, PhaseDeployment, Unattended
 from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.sentdeployments import SentDeployments
-from sfcutover.cutover.stepresult import StepResult
+from sfcutover.cutover.stepresult import ProblemKind, StepResult
 from sfcutover.cutover.steprunner import (
+    NEW_PROCESS,
     NO_ARGUMENTS,
     RETRY_SECONDS,
     Execute,
@@ -234,8 +235,21 @@ class Rollback:
         )
 
     async def _check_new(self, names: Sequence[str]) -> dict[str, StepResult]:
-        """A redemption through each new address."""
-        return dict(await self.flow.runner.on_targets("check-new", names))
+        """A redemption through each new address. Where this process misses a variable for it, the
+        operator decides: the lists hold the old addresses, and nothing is known of the new ones."""
+        proofs: dict[str, StepResult] = {}
+        while names:
+            proofs |= await self.flow.runner.on_targets("check-new", names)
+            names = [each for each in names if _is_untried(proofs[each])]
+            if names and not await self._ask_for_variable(names[0], proofs[names[0]]):
+                break
+        return proofs
+
+    async def _ask_for_variable(self, target: str, proof: StepResult) -> bool:
+        """False if the operator cancels."""
+        text = f"{target}: {proof.problem.text if proof.problem else ''}"
+        question = Question("check-new", ProblemKind.ENVIRONMENT, text, NEW_PROCESS)
+        return (await self.flow.runner.pause(question)).approved
 
     async def _not_done(
         self, action: str, names: Sequence[str], arguments: StepArguments = NO_ARGUMENTS
@@ -281,7 +295,10 @@ class Rollback:
         if proof.problem is None:
             return _is_back(proof)
         await self.flow.alert(proof.problem.text, Command("verify", "--via", "old"))
-        return "traffic was moved back, but a redemption through the old addresses fails"
+        return (
+            "traffic was moved back, but no redemption through the old addresses succeeded: "
+            f"{proof.problem.text}"
+        )
 
     async def _switch_back(self) -> bool:
         """False if the operator leaves it."""
@@ -315,12 +332,26 @@ def _is_back(proof: StepResult) -> str:
 
 
 def _refused(proofs: StepResults) -> tuple[str, ...]:
-    """The targets at which a redemption through a new address fails; not where a rule of the
-    canary's user refuses it, which neither the list nor other traffic can cure."""
-    return tuple(name for name, one in proofs.items() if one.problem and not one.is_user_rule)
+    """The targets at which a redemption through a new address fails; not where none was tried, nor
+    where a rule of the canary's user refuses it, which neither the list nor other traffic cures."""
+    return tuple(
+        name
+        for name, one in proofs.items()
+        if one.problem and not one.is_user_rule and not _is_untried(one)
+    )
+
+
+def _is_untried(proof: StepResult) -> bool:
+    """True if this process misses a variable for the redemption."""
+    return proof.problem is not None and proof.problem.kind == ProblemKind.ENVIRONMENT.value
 
 
 def _no_reason_to_move(proofs: StepResults) -> str:
+    if any(map(_is_untried, proofs.values())):
+        return (
+            "no redemption through a new address was tried, as a variable is not set, so this run "
+            "moves no traffic"
+        )
     if any(one.is_user_rule for one in proofs.values()):
         return (
             "the canary is still refused, probably by a rule of its user's own org or profile, so "

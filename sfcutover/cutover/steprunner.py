@@ -21,7 +21,7 @@ from sfcutover.util.document import Document
 StepResults = Mapping[str, StepResult]
 RETRY_SECONDS = (1.0, 3.0, 9.0)  # before a step with an unknown result is tried again
 _RETRIED = ("inconclusive", "later")
-_NEW_PROCESS = (
+NEW_PROCESS = (
     "the process that executes the run cannot receive the variable: stop it, set the variable, "
     "then approve in the environment that has it"
 )
@@ -216,7 +216,7 @@ class Flow:
         """An unknown result is no failure: nothing is rolled back, the operator decides."""
         name, problem = next((name, one.problem) for name, one in results.items() if one.problem)
         place = f"{name}: " if name else ""
-        next_ = _NEW_PROCESS if problem.kind == "environment" else problem.next
+        next_ = NEW_PROCESS if problem.kind == "environment" else problem.next
         await self.ask(Question(step, problem.kind, f"{place}{problem.text}", next_))
 
     async def ask(self, question: Question) -> Approval:

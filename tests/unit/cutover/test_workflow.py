@@ -290,6 +290,23 @@ def test_a_rule_of_the_canary_user_moves_no_traffic_and_no_list(cutover: Cutover
     assert "rule of its user's own org or profile" in result.impact
 
 
+@pytest.mark.parametrize("answers", [[], [True], [True, True]])
+def test_a_process_without_a_variable_moves_no_traffic_back(
+    cutover: Cutover, answers: list[bool]
+) -> None:
+    """What it cannot try says nothing of the new addresses."""
+    count = len(answers) or 1
+    untried = [problem("environment", 2)] * count
+    runner = Recorded(
+        {"remove-and-watch two": [problem()], "check-new two": untried}, approves=list(answers)
+    )
+    result = run(runner, cutover)
+    assert runner.done[-1] == "check-new two"
+    assert "switch-back" not in runner.done
+    assert runner.pauses == [("check-new", "environment")] * count
+    assert ("was tried" in result.impact) == (not answers)
+
+
 @pytest.mark.parametrize("step", ["verify-new", "verify"])
 def test_a_rule_of_the_canary_user_before_a_removal_requires_the_operator(
     cutover: Cutover, step: str
@@ -328,7 +345,7 @@ def test_a_failed_rollback_is_reported(cutover: Cutover) -> None:
 def test_a_rollback_without_a_successful_redemption_is_reported(cutover: Cutover) -> None:
     runner = Recorded({"switch": [problem()], "prove-old": [problem("blocked")] * 9})
     result = run(runner, cutover)
-    assert "a redemption through the old addresses fails" in result.impact
+    assert "no redemption through the old addresses succeeded: " in result.impact
     assert runner.done[-1] == "page"
 
 
