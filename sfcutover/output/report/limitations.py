@@ -213,7 +213,7 @@ class Limitations:
         if not all(shown):
             return "nothing shows that customers' traffic has moved."
         words = "; ".join(dict.fromkeys(filter(None, shown)))
-        return f"that customers have left the old addresses rests on {words}."
+        return f"that customers have left the old addresses rests on the quiet checks: {words}."
 
     def _of_lists(self) -> Iterator[str]:
         never = [each.name for each in self.targets if not each.lists]

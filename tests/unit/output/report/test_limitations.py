@@ -118,8 +118,8 @@ def test_what_the_quiet_checks_have_shown_is_named() -> None:
             event.data["evidence"] = {**story_evidence(event.data), "quiet": quiet}
     assert document(story).unproven == [
         "LoginHistory of packaging shows 11 redemptions through the new addresses, no more than "
-        "this run's own canary made (11): that customers have left the old addresses rests on "
-        f"{quiet}."
+        "this run's own canary made (11): that customers have left the old addresses rests on the "
+        f"quiet checks: {quiet}."
     ]
 
 
