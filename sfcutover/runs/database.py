@@ -252,7 +252,8 @@ def _url(state: State) -> sa.URL:
             hint="write sqlite:///.sfcutover/state.db or postgresql+psycopg://host/database; with "
             "a password, take the whole URL from {env: NAME}",
         )
-    remember(filter(None, passwords_in(text)))
+    if passwords_in(text):
+        remember([text])  # with its passwords, as they are and decoded
     if url.get_backend_name() == "postgresql":
         from sfcutover.runs.postgresql import with_keepalives  # psycopg: only where it is needed
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NoReturn, Self
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
 _SHORTEST_REDACTED = 4  # anything shorter would blank out ordinary words
@@ -80,24 +80,25 @@ def remember(values: Iterable[str]) -> None:
 
 def passwords_in(url: str) -> list[str]:
     """Those that a URL holds: before its host, and as parameters of PostgreSQL's (libpq)."""
-    try:
-        parts = urlsplit(url)
-        query = parse_qsl(parts.query)
-    except ValueError:  # no URL at all
+    if (parts := _parts_of(url)) is None:
         return []
     before = [] if parts.password is None else [parts.password]
+    query = parse_qsl(parts.query)
     return [*before, *(value for name, value in query if name in _PASSWORD_PARAMETERS)]
+
+
+def _parts_of(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:  # no URL at all
+        return None
 
 
 def _credentials_in(url: str) -> Iterator[str]:
     """The passwords of a URL, and as basic auth sends one; of an SFDX auth URL
     (``force://id:secret:token@host``) the secret and the token."""
     yield from passwords_in(url)
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # no URL at all
-        return
-    if (password := parts.password) is None:
+    if (parts := _parts_of(url)) is None or (password := parts.password) is None:
         return
     for part in password.split(":") if parts.scheme == "force" else [password]:
         yield part

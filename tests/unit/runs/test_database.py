@@ -121,6 +121,15 @@ def test_a_password_among_the_parameters_is_never_shown(monkeypatch: pytest.Monk
     assert redact("with p@ss-of-the-runs or p%40ss-of-the-runs") == "with *** or ***"
 
 
+def test_an_encoded_password_is_masked_as_the_server_gets_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("THE_STATE", "postgresql+psycopg://me:w%40rd-of-the-runs@db/runs")
+    database = Database.at(State(url=Text(env="THE_STATE")))
+    assert database.url.password == "w@rd-of-the-runs"
+    assert redact("w@rd-of-the-runs, w%40rd-of-the-runs") == "***, ***"
+
+
 def test_connections_of_a_shared_state_notice_a_silent_network(shared: Database) -> None:
     url = shared.url
     assert url.drivername == "postgresql+psycopg"
