@@ -209,9 +209,12 @@ def _risk(run: RunDocument) -> Iterator[str]:
             f"  WARNING: the old addresses may be missing from the allowlist of {names}, and no "
             "process monitors it"
         )
+        restore = f"restore the old addresses: {shown(Command('rollback', '--yes'))}"
         if run.state == "interrupted":
             yield f"  either resume, to watch: {shown(Command('run'))}"
-        yield f"  or restore the old addresses: {shown(Command('rollback', '--yes'))}"
+            yield f"  or {restore}"
+        else:
+            yield f"  to {restore}"
 
 
 def _step_line(step: RunStepDocument) -> str:

@@ -6,31 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.cutover.context import CommandControl, StepContext, TargetContext
+from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.control import CONTROL, ControlEvidence, Outcome, with_enforcement
 from sfcutover.cutover.evidence import Enforcement
-from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.redemptionerrors import tell_block
-from sfcutover.cutover.resources import Connections, Probes
-from sfcutover.runs.event import CommandLog
 from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
-from tests.support import cutover_in
+from tests.unit.cutover.contexts import target_context
 from tests.unit.cutover.proven import NOON, evidence
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> TargetContext:
-    cutover = cutover_in(tmp_path, "org")
-    return StepContext(
-        cutover,
-        CommandLog(),
-        CommandControl(),
-        CONTROL,
-        "key",
-        Probes(cutover),
-        Connections(cutover),
-        RecordedBaselines(cutover),
-    ).at(cutover.targets[0])
+    return target_context(tmp_path, CONTROL)
 
 
 def test_without_a_control_a_proof_says_nothing_of_enforcement(context: TargetContext) -> None:

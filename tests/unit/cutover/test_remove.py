@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.cutover.context import CommandControl, StepContext, TargetContext
-from sfcutover.cutover.recordedbaselines import RecordedBaselines
+from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.remove import REMOVE_TRIES, remove_and_watch
-from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import NO_ARGUMENTS, StepArguments
 from sfcutover.cutover.watchtrigger import WatchOutcome
-from sfcutover.runs.event import CommandLog
-from tests.support import cutover_in
+from tests.unit.cutover.contexts import target_context
 from tests.unit.cutover.stepresults import CANCELED, deployed, problem, redeemed, watched
 
 ROLLED_BACK = watched(WatchOutcome.ROLLED_BACK, "blocked twice")
@@ -46,17 +43,7 @@ class Executed:
 
 @pytest.fixture
 def context(tmp_path: Path) -> TargetContext:
-    cutover = cutover_in(tmp_path, "org")
-    return StepContext(
-        cutover,
-        CommandLog(),
-        CommandControl(),
-        "remove-and-watch",
-        "key",
-        Probes(cutover),
-        Connections(cutover),
-        RecordedBaselines(cutover),
-    ).at(cutover.targets[0])
+    return target_context(tmp_path, "remove-and-watch")
 
 
 def record_sent(context: TargetContext) -> None:
